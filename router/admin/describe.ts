@@ -1,0 +1,36 @@
+// Records and events in the form operators read them: times in ISO 8601 UTC, absent values null.
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Monitor } from '../health/monitor.ts';
+import type { HealthEvent } from '../health/record.ts';
+
+/** Every cell that owns buckets or is a member, by name. `buckets` is how many it owns. */
+export function describeCells(fleet: Fleet, monitor: Monitor) {
+  return fleet.placement.cells.map((id) => {
+    const { neighbour, state, target, epoch, share, since, cause } = monitor.recordOf(id);
+    const cell = fleet.cells.get(id);
+    return {
+      id,
+      origin: cell?.origin ?? null,
+      zone: cell?.zone ?? null,
+      neighbour,
+      state,
+      target,
+      epoch,
+      share,
+      since: isoTime(since),
+      cause,
+      buckets: fleet.placement.bucketsOf(id),
+      version: monitor.versionOf(id),
+      /** This router's own opinion, as against the verdict in `state`. */
+      opinion: monitor.opinionOf(id),
+    };
+  });
+}
+
+export function describeEvent(event: HealthEvent) {
+  return { ...event, at: isoTime(event.at) };
+}
+
+function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

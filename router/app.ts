@@ -1,0 +1,161 @@
+// The public side of the router: one request passes through these steps, in this order.
+import { chooseCell } from './choose-cell.ts';
+import type { Config } from './config.ts';
+import type { Exchange, ExchangeEnd, Served } from './exchange.ts';
+import type { Fleet, Route } from './fleet/fleet.ts';
+import type { FleetHolder } from './fleet/holder.ts';
+import type { CellPools } from './forward/pools.ts';
+import { forward } from './forward/relay.ts';
+import { openTunnel } from './forward/tunnel.ts';
+import type { Monitor } from './health/monitor.ts';
+import type { Lanes } from './lanes.ts';
+import { bucketOf } from './placement/hash.ts';
+import { clientAddress } from './request-head.ts';
+import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { RequestLine } from './telemetry/log.ts';
+import { findTenant, type TenantAnswer } from './tenant.ts';
+import type { TokenVerifier } from './token.ts';
+
+export type Parts = {
+  config: Config;
+  fleets: FleetHolder;
+  monitor: Monitor;
+  lanes: Lanes;
+  pools: CellPools;
+  tokens: TokenVerifier;
+  metrics: Metrics;
+  logRequest: (line: RequestLine) => void;
+};
+
+const NO_BYTES = Buffer.alloc(0);
+
+export class App {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Takes one request from its head to its end. `early`: what came behind the head of an upgrade. */
+  serve(exchange: Exchange, early: Buffer = NO_BYTES): void {
+    exchange.onEnd((end) => this.#account(end));
+    if (!this.#admissible(exchange)) return;
+    const fleet = this.#parts.fleets.active;
+    const route = routeOf(exchange.head.path, fleet.routes);
+    if (route !== null) {
+      exchange.route = route.path;
+      exchange.timeoutMs = route.timeoutMs ?? exchange.timeoutMs;
+    }
+    if (route?.tenantless) {
+      this.#serveTenantless(exchange, fleet, route, early);
+      return;
+    }
+    const answer = findTenant(exchange.head, fleet, this.#parts.tokens);
+    if (answer instanceof Promise) {
+      // The verifier answers with refusals and does not reject; should it, the client is told and nothing is lost.
+      answer.then(
+        (verified) => this.#serveTenant(exchange, fleet, verified, early),
+        () => exchange.refuse('keys-unavailable', null),
+      );
+    } else this.#serveTenant(exchange, fleet, answer, early);
+  }
+
+  /** What no cell is ever asked: methods and paths that are not for clients, and anything before the router knows. */
+  #admissible(exchange: Exchange): boolean {
+    const { method, target, path } = exchange.head;
+    if (method === 'TRACE') {
+      exchange.refuse('method-not-allowed', null, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+    } else if (!target.startsWith('/')) exchange.refuse('bad-request', 'The target is not a path.');
+    else if (isCellgatePath(path)) exchange.refuse('bad-request', 'This path is not for clients.');
+    else if (!this.#parts.monitor.ready) exchange.refuse('router-not-ready', null);
+    else return true;
+    return false;
+  }
+
+  #serveTenant(exchange: Exchange, fleet: Fleet, answer: TenantAnswer, early: Buffer): void {
+    if ('refusal' in answer) {
+      exchange.refuse(answer.refusal, answer.detail);
+      return;
+    }
+    exchange.tenant = answer.tenant;
+    const { home } = fleet.placement.locate(answer.tenant);
+    this.#serveFrom(exchange, home, early);
+  }
+
+  #serveTenantless(exchange: Exchange, fleet: Fleet, route: Route, early: Buffer): void {
+    const target = route.tenantless;
+    if (target === null) return;
+    if ('cell' in target) {
+      this.#serveFrom(exchange, target.cell, early);
+      return;
+    }
+    if (!HASHED_METHODS.includes(exchange.head.method)) {
+      exchange.refuse('method-not-allowed', 'This route is for reading.', HASHED_METHODS.join(', '));
+      return;
+    }
+    const { home } = fleet.placement.locateBucket(bucketOf(clientAddress(exchange.head)));
+    this.#serveFrom(exchange, home, early);
+  }
+
+  #serveFrom(exchange: Exchange, home: string, early: Buffer): void {
+    const choice = chooseCell(home, this.#parts.monitor);
+    if ('refusal' in choice) {
+      exchange.refuse(choice.refusal, null);
+      return;
+    }
+    if (!this.#admit(exchange, choice)) {
+      exchange.refuse('cell-overloaded', null);
+      return;
+    }
+    this.#send(exchange, choice, early);
+  }
+
+  #admit(exchange: Exchange, choice: Served): boolean {
+    const { lanes } = this.#parts;
+    const { cell, role } = choice;
+    if (exchange.kind === 'tunnel') {
+      if (!lanes.enterTunnel(cell)) return false;
+      exchange.onEnd(() => lanes.leaveTunnel(cell));
+    } else {
+      if (!lanes.enter(cell, role)) return false;
+      exchange.onEnd(() => lanes.leave(cell, role));
+    }
+    return true;
+  }
+
+  #send(exchange: Exchange, choice: Served, early: Buffer): void {
+    const { pools, monitor, config } = this.#parts;
+    const pool = pools.of(choice.cell);
+    if (pool === undefined) {
+      exchange.refuse('cell-unavailable', null);
+      return;
+    }
+    exchange.served = choice;
+    if (exchange.kind === 'tunnel') openTunnel(exchange, choice, pool, monitor, early);
+    else forward(exchange, choice, pool, monitor, config.MAX_BODY_BYTES);
+  }
+
+  #account({ exchange, status, headMs, durationMs }: ExchangeEnd): void {
+    const { metrics, logRequest } = this.#parts;
+    const { code, served } = exchange;
+    if (code !== null) metrics.countRefusal(code);
+    else if (headMs === null) metrics.countClientGone();
+    else if (served !== null) metrics.countAnswer(served.cell, served.role, status, headMs);
+    logRequest({
+      method: exchange.head.method,
+      route: exchange.route,
+      status,
+      code,
+      cell: served?.cell ?? null,
+      role: served?.role ?? null,
+      headMs: rounded(headMs),
+      durationMs: rounded(durationMs) ?? 0,
+      requestId: exchange.requestId,
+    });
+  }
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 10) / 10;
+}

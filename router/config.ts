@@ -1,0 +1,109 @@
+// The router's settings: the environment, validated as a whole. No other file of the router reads it.
+import { BlockList, isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { faultsOf, type Fault } from './faults.ts';
+import { parseRedisUrl } from './health/redis-url.ts';
+
+const LONGEST_MS = 86_400_000;
+
+function wholeNumber(fallback: number, min: number, max: number): z.ZodType<number> {
+  const allowed = `not a whole number in range (allowed: ${min}–${max})`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, allowed)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, allowed)
+    .default(fallback);
+}
+
+const port = (fallback: number): z.ZodType<number> => wholeNumber(fallback, 0, 65_535);
+const ms = (fallback: number, min = 0): z.ZodType<number> => wholeNumber(fallback, min, LONGEST_MS);
+
+function oneOf<const T extends [string, ...string[]]>(fallback: T[number], values: T) {
+  return z.enum(values, `unknown value (allowed: ${values.join(', ')})`).default(() => fallback);
+}
+
+function text(pattern: RegExp, allowed: string) {
+  return z.string().regex(pattern, `not well formed (allowed: ${allowed})`);
+}
+
+/** `10.0.0.0/8, ::1` → a list that answers whether a peer is trusted; an address alone is a network of one. */
+const cidrs = z.string().transform((value, context): BlockList => {
+  const list = new BlockList();
+  for (const entry of value.split(',').map((part) => part.trim())) {
+    const [address = '', bits, ...rest] = entry.split('/');
+    const family = isIP(address);
+    const longest = family === 6 ? 128 : 32;
+    const prefix = bits === undefined ? longest : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
+    if (family === 0 || rest.length > 0 || prefix < 0 || prefix > longest) {
+      context.addIssue(`"${entry}" is not a network (allowed: comma-separated CIDRs, 10.0.0.0/8,::1)`);
+      continue;
+    }
+    list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+});
+
+/** Checked here so that a wrong URL is told at the start; the message never repeats it. */
+const redisUrl = z.string().superRefine((value, context) => {
+  try {
+    parseRedisUrl(value);
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : 'not a Redis URL');
+  }
+});
+
+const schema = z.object({
+  HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('0.0.0.0'),
+  PORT: port(8080),
+  ADMIN_HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('127.0.0.1'),
+  ADMIN_PORT: port(9090),
+  FLEET_FILE: z.string().min(1, 'empty (allowed: a path)').default('infra/fleet.yaml'),
+  FLEET_ACTIVATE_MS: ms(30_000),
+  REDIS_URL: redisUrl.optional(),
+  REDIS_PREFIX: text(/^[A-Za-z0-9_.:-]{1,64}$/, '1–64 of A–Z a–z 0–9 _ . : -').default('cellgate'),
+  ROUTER_ID: text(/^[A-Za-z0-9_.:-]{1,128}$/, '1–128 of A–Z a–z 0–9 _ . : -').default(() => hostname()),
+  PROBE_INTERVAL_MS: ms(500, 10),
+  PROBE_TIMEOUT_MS: ms(400, 10),
+  FALL: wholeNumber(3, 1, 100),
+  RISE: wholeNumber(4, 1, 100),
+  CELL_CONNECT_TIMEOUT_MS: ms(500, 1),
+  CELL_TIMEOUT_MS: ms(30_000, 1),
+  MIN_DWELL_MS: ms(10_000),
+  DRAIN_GRACE_MS: ms(0),
+  DRAIN_TIMEOUT_MS: ms(30_000),
+  TRUSTED_PROXIES: cidrs.default(() => new BlockList()),
+  MAX_BODY_BYTES: wholeNumber(0, 0, Number.MAX_SAFE_INTEGER).transform((value) =>
+    value === 0 ? null : value,
+  ),
+  LOG_LEVEL: oneOf('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+  ACCESS_LOG: oneOf('errors', ['errors', 'all', 'off']),
+  SLOW_MS: ms(1000),
+});
+
+/** The names, for the documentation's own test. */
+export const VARIABLES = Object.keys(schema.shape);
+
+/** The validated settings. Durations are milliseconds, sizes bytes. */
+export type Config = z.infer<typeof schema>;
+
+/** The environment is wrong; `faults` names every wrong variable. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly faults: Fault[];
+  constructor(faults: Fault[]) {
+    super(`${faults.length} settings are wrong`);
+    this.faults = faults;
+  }
+}
+
+/** Reads the settings from `env`; a variable set to nothing counts as absent. Throws `ConfigError` with all faults. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const present = Object.fromEntries(
+    VARIABLES.filter((name) => (env[name] ?? '') !== '').map((name) => [name, env[name]]),
+  );
+  const parsed = schema.safeParse(present);
+  if (!parsed.success) throw new ConfigError(faultsOf(parsed.error));
+  return parsed.data;
+}

@@ -1,0 +1,87 @@
+// One request on its way through the steps: what is known of it so far, and its one end.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Choice } from './choose-cell.ts';
+import { refusalAnswer, type RefusalCode } from './errors.ts';
+import { headerOf, type RequestHead } from './request-head.ts';
+import { requestIdFrom } from './telemetry/trace.ts';
+
+export type Served = Extract<Choice, { cell: string }>;
+
+/** An end of a request, for the log and the metrics. */
+export type ExchangeEnd = {
+  exchange: Exchange;
+  /** 499: the client left before the head of an answer. */
+  status: number;
+  headMs: number | null;
+  durationMs: number;
+};
+
+const CLIENT_GONE = 499;
+
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly head: RequestHead;
+  readonly requestId: string;
+  /** `request`, or `tunnel` for a WebSocket's upgrade. */
+  readonly kind: 'request' | 'tunnel';
+  /** The class of its route, for the log: never the client's own path. */
+  route = 'tenant';
+  tenant: string | null = null;
+  served: Served | null = null;
+  code: RefusalCode | null = null;
+  /** How long the cell may take until the head of its answer. */
+  timeoutMs: number;
+  readonly #startedAtMs = performance.now();
+  #headMs: number | null = null;
+  #status: number | null = null;
+  readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    kind: 'request' | 'tunnel',
+    timeoutMs: number,
+  ) {
+    this.request = request;
+    this.response = response;
+    this.head = head;
+    this.kind = kind;
+    this.timeoutMs = timeoutMs;
+    this.requestId = requestIdFrom(headerOf(head, 'x-request-id'));
+    // `close` comes exactly once, however a response ends: sent whole, cut, or left by the client.
+    response.once('close', () => this.#end());
+  }
+
+  /** Whether the client is still there and nothing was answered yet. */
+  get open(): boolean {
+    return this.#status === null && !this.response.destroyed && this.response.socket?.destroyed !== true;
+  }
+
+  onEnd(listener: (end: ExchangeEnd) => void): void {
+    this.#onEnd.push(listener);
+  }
+
+  /** The head of an answer is about to be written. */
+  answering(status: number): void {
+    this.#status = status;
+    this.#headMs = performance.now() - this.#startedAtMs;
+  }
+
+  /** Answers with one of the router's own refusals; does nothing when an answer has begun or the client is gone. */
+  refuse(code: RefusalCode, detail: string | null, allow: string | null = null): void {
+    if (!this.open) return;
+    this.code = code;
+    const answer = refusalAnswer(code, detail, this.requestId, allow);
+    this.answering(answer.status);
+    this.response.writeHead(answer.status, answer.headers);
+    this.response.end(answer.body);
+  }
+
+  #end(): void {
+    const durationMs = performance.now() - this.#startedAtMs;
+    const end = { exchange: this, status: this.#status ?? CLIENT_GONE, headMs: this.#headMs, durationMs };
+    for (const listener of this.#onEnd) listener(end);
+  }
+}

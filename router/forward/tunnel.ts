@@ -1,0 +1,91 @@
+// A WebSocket on its way to the cell: the upgrade is asked of the cell first, then bytes pass both ways untouched.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher, Pool } from 'undici';
+import type { Exchange, Served } from '../exchange.ts';
+import { responseHeaders } from './headers.ts';
+import { headersOf, rawFields, Relay, type CellObserver } from './relay.ts';
+
+/** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and a few probes. */
+const KEEP_ALIVE_MS = 30_000;
+
+/**
+ * Asks the cell for the upgrade and, on its 101, joins the two sockets. Anything but a 101 is the answer to the
+ * client's request as it stands; an unreachable cell is a refusal before any 101. `early`: bytes that the client sent
+ * right behind its request. Pings, fragments, extensions and close codes belong to the two ends (RFC 6455).
+ */
+export function openTunnel(
+  exchange: Exchange,
+  served: Served,
+  pool: Pool,
+  observer: CellObserver,
+  early: Buffer,
+): void {
+  const relay = new TunnelRelay(exchange, served, observer, early);
+  const options: Dispatcher.DispatchOptions = {
+    path: exchange.head.target,
+    method: 'GET',
+    headers: headersOf(exchange, served),
+    upgrade: 'websocket',
+    headersTimeout: exchange.timeoutMs,
+  };
+  try {
+    pool.dispatch(options, relay);
+  } catch (error) {
+    relay.fail(error);
+  }
+}
+
+class TunnelRelay extends Relay {
+  readonly #tunnelExchange: Exchange;
+  readonly #cell: string;
+  readonly #early: Buffer;
+
+  constructor(exchange: Exchange, served: Served, observer: CellObserver, early: Buffer) {
+    super(exchange, served, observer);
+    this.#tunnelExchange = exchange;
+    this.#cell = served.cell;
+    this.#early = early;
+  }
+
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _: IncomingHttpHeaders,
+    cellSocket: Duplex,
+  ): void {
+    const { response, requestId } = this.#tunnelExchange;
+    const clientSocket = response.socket;
+    if (clientSocket === null || clientSocket.destroyed) {
+      cellSocket.destroy();
+      return;
+    }
+    this.#tunnelExchange.answering(status);
+    const headers = responseHeaders(rawFields(controller.rawHeaders), this.#cell, requestId);
+    clientSocket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS).setTimeout(0);
+    clientSocket.write(switchingProtocols(headers), 'latin1');
+    if (this.#early.length > 0) cellSocket.write(this.#early);
+    join(clientSocket, cellSocket);
+  }
+}
+
+function switchingProtocols(headers: readonly string[]): string {
+  let head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return `${head}\r\n`;
+}
+
+/** Both ways until either side ends or fails; then neither lives on. */
+function join(client: Duplex, cell: Duplex): void {
+  client.pipe(cell);
+  cell.pipe(client);
+  const end = (): void => {
+    client.destroy();
+    cell.destroy();
+  };
+  for (const side of [client, cell]) {
+    // Told by `close`, which follows every error.
+    side.on('error', () => undefined);
+    side.once('close', end);
+  }
+}

@@ -1,0 +1,89 @@
+// One probe of one cell: asks `GET /health` and says what the answer means.
+import { Pool } from 'undici';
+import { z } from 'zod';
+import type { Evidence } from './record.ts';
+
+const MAX_ANSWER_BYTES = 65_536;
+
+const healthAnswer = z.object({
+  cell: z.string().max(63),
+  version: z.string().max(64),
+  status: z.enum(['ok', 'degraded', 'down']),
+});
+
+export type ProbeResult =
+  | { ok: true; version: string }
+  | { ok: false; evidence: Evidence; reason: string; version: string | null };
+
+/** Asks one cell how it is, over a connection of its own that no client's request ever waits for. */
+export class Probe {
+  readonly #cell: string;
+  readonly #pool: Pool;
+  readonly #timeoutMs: number;
+
+  constructor(cell: string, origin: string, timeoutMs: number) {
+    this.#cell = cell;
+    this.#timeoutMs = timeoutMs;
+    this.#pool = new Pool(origin, {
+      connections: 1,
+      pipelining: 1,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      connect: { timeout: timeoutMs },
+    });
+  }
+
+  /** Answers within the time-out and never rejects. Reasons are words of this file, without addresses. */
+  async ask(): Promise<ProbeResult> {
+    try {
+      const signal = AbortSignal.timeout(this.#timeoutMs);
+      const answer = await this.#pool.request({ path: '/health', method: 'GET', signal });
+      const text = await answer.body.text();
+      return this.#judge(answer.statusCode, text);
+    } catch (error) {
+      return { ok: false, evidence: 'unreachable', reason: reasonOf(error), version: null };
+    }
+  }
+
+  #judge(status: number, text: string): ProbeResult {
+    const parsed = healthAnswer.safeParse(parseJson(text));
+    const failing = (reason: string): ProbeResult => ({
+      ok: false,
+      evidence: 'failing',
+      reason,
+      version: parsed.data?.version ?? null,
+    });
+    if (!parsed.success) {
+      return failing(status === 200 ? 'health answer is not understood' : `health answered ${status}`);
+    }
+    const { cell, version, status: own } = parsed.data;
+    if (cell !== this.#cell) return failing('another cell answers at its origin');
+    if (own === 'down') return { ok: false, evidence: 'self-declared', reason: 'says it is down', version };
+    if (status !== 200) return failing(`health answered ${status}`);
+    return { ok: true, version };
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The library's words may hold addresses; these do not. */
+function reasonOf(error: unknown): string {
+  const { code, name } = error as { code?: string; name?: string };
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  if (name === 'TimeoutError' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT')
+    return 'timed out';
+  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return 'connection reset';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'name not found';
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'no route';
+  if (code?.startsWith('HPE_') === true) return 'answer is not HTTP';
+  return 'probe failed';
+}

@@ -1,0 +1,49 @@
+// What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
+import type { Placement } from '../placement/placement.ts';
+import { initialRecord, type HealthRecord } from './record.ts';
+
+export class HealthView {
+  #records = new Map<string, HealthRecord>();
+  /** Per cell of the fleet the record to act on: the stored one, or the initial one where nothing ever happened. */
+  #inForce = new Map<string, HealthRecord>();
+  #placement: Placement;
+
+  constructor(placement: Placement) {
+    this.#placement = placement;
+    this.#rebuild();
+  }
+
+  setPlacement(placement: Placement): void {
+    this.#placement = placement;
+    this.#rebuild();
+  }
+
+  /** Takes over records, whatever way and order they came: for each home the higher epoch stands. */
+  apply(records: readonly HealthRecord[]): HealthRecord[] {
+    const newer = records.filter((record) => record.epoch > (this.#records.get(record.home)?.epoch ?? 0));
+    for (const record of newer) this.#records.set(record.home, record);
+    if (newer.length > 0) this.#rebuild();
+    return newer;
+  }
+
+  /** Every record this router holds, to bring back to a store that lost them. */
+  get records(): HealthRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** The record to act on for a home; one that is not in the fleet has only ever served itself. */
+  recordOf(home: string): HealthRecord {
+    return this.#inForce.get(home) ?? initialRecord(home, null);
+  }
+
+  #rebuild(): void {
+    this.#inForce = new Map(
+      this.#placement.cells.map((home) => {
+        const neighbour = this.#placement.neighbourOf(home);
+        const record = this.#records.get(home) ?? initialRecord(home, neighbour);
+        // While a home serves, its neighbour is the file's; while it is away, the one that stands in for it.
+        return [home, record.state === 'serving' ? { ...record, neighbour } : record];
+      }),
+    );
+  }
+}

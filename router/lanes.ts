@@ -1,0 +1,84 @@
+// Step 4 of a request: admission. Each cell has one lane for its own tenants and a bounded one for guests.
+import type { Role } from './choose-cell.ts';
+import type { Cell } from './fleet/fleet.ts';
+
+/** Guests get at most half of a cell, and at least this part of it however busy its own tenants are. */
+const GUEST_MOST = 1 / 2;
+const GUEST_FLOOR = 1 / 16;
+
+type Lane = { limit: number; tunnelLimit: number; home: number; guest: number; tunnels: number };
+
+/**
+ * Counts what is inside each cell on behalf of this router. A cell's declared capacity is for all routers together,
+ * so each takes an equal part of it. Two integers are compared per request; nothing is queued.
+ */
+export class Lanes {
+  readonly #lanes = new Map<string, Lane>();
+  #cells: ReadonlyMap<string, Cell> = new Map();
+  #routers = 1;
+
+  /** Takes over a fleet's capacities. What is inside a cell stays counted, in a removed cell too. */
+  setFleet(cells: ReadonlyMap<string, Cell>): void {
+    this.#cells = cells;
+    this.#apply();
+  }
+
+  /** `live` routers share each cell's capacity; the last known count stands while the store is away. */
+  setRouters(live: number): void {
+    if (live === this.#routers || live < 1) return;
+    this.#routers = live;
+    this.#apply();
+  }
+
+  #apply(): void {
+    for (const [id, { capacity }] of this.#cells) {
+      const lane = this.#lanes.get(id) ?? { limit: 0, tunnelLimit: 0, home: 0, guest: 0, tunnels: 0 };
+      lane.limit = Math.max(1, Math.floor(capacity.concurrency / this.#routers));
+      lane.tunnelLimit = Math.max(1, Math.floor(capacity.tunnels / this.#routers));
+      this.#lanes.set(id, lane);
+    }
+    for (const [id, lane] of this.#lanes) {
+      if (!this.#cells.has(id) && lane.home + lane.guest + lane.tunnels === 0) this.#lanes.delete(id);
+    }
+  }
+
+  /** True: the request may go in, and must `leave` exactly once. False: the lane is full. */
+  enter(cell: string, role: Role): boolean {
+    const lane = this.#lanes.get(cell);
+    if (lane === undefined) return false;
+    if (role === 'home') {
+      if (lane.home + lane.guest >= lane.limit) return false;
+      lane.home += 1;
+      return true;
+    }
+    const floor = Math.max(1, Math.floor(lane.limit * GUEST_FLOOR));
+    const free = Math.min(lane.limit - lane.home, Math.floor(lane.limit * GUEST_MOST));
+    if (lane.guest >= Math.max(floor, free)) return false;
+    lane.guest += 1;
+    return true;
+  }
+
+  leave(cell: string, role: Role): void {
+    const lane = this.#lanes.get(cell);
+    if (lane !== undefined) lane[role] -= 1;
+  }
+
+  enterTunnel(cell: string): boolean {
+    const lane = this.#lanes.get(cell);
+    if (lane === undefined || lane.tunnels >= lane.tunnelLimit) return false;
+    lane.tunnels += 1;
+    return true;
+  }
+
+  leaveTunnel(cell: string): void {
+    const lane = this.#lanes.get(cell);
+    if (lane !== undefined) lane.tunnels -= 1;
+  }
+
+  /** What is inside each cell now, for the metrics. */
+  *inside(): Generator<{ cell: string; home: number; guest: number; tunnels: number; limit: number }> {
+    for (const [cell, { home, guest, tunnels, limit }] of this.#lanes) {
+      yield { cell, home, guest, tunnels, limit };
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// The router's process: environment → config → parts → listen → graceful close; nothing else.
+import '../node-version.mjs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AdminServer } from './admin/admin-server.ts';
+import { App } from './app.ts';
+import { ConfigError, readConfig, type Config } from './config.ts';
+import { faultLine } from './faults.ts';
+import { FleetHolder } from './fleet/holder.ts';
+import { FleetFileError } from './fleet/load.ts';
+import { CellPools } from './forward/pools.ts';
+import { createStore } from './health/create-store.ts';
+import { Monitor } from './health/monitor.ts';
+import { Lanes } from './lanes.ts';
+import { PublicServer } from './public-server.ts';
+import { accessLog, createLog } from './telemetry/log.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { TokenVerifier } from './token.ts';
+
+try {
+  await run(readConfig());
+} catch (error) {
+  process.exitCode = complain(error);
+}
+
+async function run(config: Config): Promise<void> {
+  const log = createLog(config);
+  const fleets = new FleetHolder(config.FLEET_FILE, config.FLEET_ACTIVATE_MS, log);
+  const store = createStore(config);
+  const monitor = new Monitor(config, fleets, store, log);
+  const lanes = new Lanes();
+  const pools = new CellPools(config);
+  const metrics = new Metrics();
+  const logRequest = accessLog(log, config);
+  const tokens = new TokenVerifier();
+  const app = new App({ config, fleets, monitor, lanes, pools, tokens, metrics, logRequest });
+  const publicServer = new PublicServer(app, config);
+  const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
+
+  metrics.observe({ monitor, fleets, lanes });
+  lanes.setFleet(fleets.active.cells);
+  pools.setFleet(fleets.active.cells);
+  fleets.onActivate(({ cells }) => {
+    lanes.setFleet(cells);
+    pools.setFleet(cells);
+  });
+  monitor.onReply(() => lanes.setRouters(monitor.liveRouters));
+
+  const close = async (): Promise<void> => {
+    fleets.unwatch();
+    await monitor.stop();
+    await publicServer.close(config.DRAIN_TIMEOUT_MS);
+    await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
+  };
+
+  try {
+    const admin = await adminServer.listen();
+    const address = await publicServer.listen();
+    monitor.start();
+    fleets.watch();
+    log.info({ address, admin, store: store.kind, fleet: fleets.active.digest }, 'router listening');
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  process.on('SIGHUP', () => fleets.reload());
+
+  const signal = await stopSignal();
+  log.info({ signal, graceMs: config.DRAIN_GRACE_MS }, 'router draining');
+  adminServer.startDraining();
+  publicServer.startDraining();
+  await pause(config.DRAIN_GRACE_MS);
+  await close();
+  log.info('router stopped');
+}
+
+/** The first SIGTERM or SIGINT; a second one ends the process at once, as the system does by itself. */
+async function stopSignal(): Promise<NodeJS.Signals> {
+  return await new Promise((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+}
+
+/** Tells what was wrong on stderr, one line a fault, and answers the exit code: 2 bad input, 1 anything else. */
+function complain(error: unknown): number {
+  if (error instanceof ConfigError || error instanceof FleetFileError) {
+    for (const fault of error.faults) process.stderr.write(`${faultLine(fault)}\n`);
+    return 2;
+  }
+  const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
+  const busy = code === 'EADDRINUSE' ? `port ${port} is already in use` : message;
+  process.stderr.write(`cellgate: ${busy}\n`);
+  return 1;
+}

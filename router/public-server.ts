@@ -1,0 +1,176 @@
+// The public listener: fastify and its proxy plugin in front, sockets and limits; it hands every request to the app.
+import { METHODS, ServerResponse, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import httpProxy from '@fastify/http-proxy';
+import { fastify, type FastifyInstance } from 'fastify';
+import type { App } from './app.ts';
+import type { Config } from './config.ts';
+import { Exchange } from './exchange.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** How long a client may take. A slow body may be a slow line: it gets minutes; a head is small: it gets seconds. */
+const HEAD_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 300_000;
+const IDLE_TIMEOUT_MS = 65_000;
+const MAX_HEAD_BYTES = 16_384;
+
+export class PublicServer {
+  readonly #fastify: FastifyInstance;
+  readonly #app: App;
+  readonly #config: Config;
+  readonly #tunnels = new Set<Socket>();
+  readonly #streams = new Set<ServerResponse>();
+  #draining = false;
+
+  constructor(app: App, config: Config) {
+    this.#app = app;
+    this.#config = config;
+    this.#fastify = fastify({
+      logger: false,
+      rewriteUrl: hideFromFastify,
+      exposeHeadRoutes: false,
+      return503OnClosing: false,
+      forceCloseConnections: 'idle',
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      clientErrorHandler: refuseMalformed,
+      http: {
+        maxHeaderSize: MAX_HEAD_BYTES,
+        headersTimeout: HEAD_TIMEOUT_MS,
+        // RFC 9110, section 7.8: an upgrade to anything else is ignored, and the request answered as it is.
+        shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+      },
+    });
+    this.#route();
+    const { server } = this.#fastify;
+    server.on('upgrade', (request, socket, early) => this.#serveUpgrade(request, socket as Socket, early));
+    server.on('connect', (_, socket) =>
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n'),
+    );
+    server.on('checkExpectation', (request, response) => {
+      this.#exchange(request, response, request.url ?? '').refuse('expectation-failed', null);
+    });
+  }
+
+  /** Starts to listen and answers the address. Rejects with the system's error (`EADDRINUSE`). */
+  async listen(): Promise<string> {
+    return await this.#fastify.listen({ host: this.#config.HOST, port: this.#config.PORT });
+  }
+
+  /** From now on every answer asks its client to close the connection. */
+  startDraining(): void {
+    this.#draining = true;
+  }
+
+  /**
+   * Stops listening, ends what would never end by itself (tunnels, event streams), and resolves when the rest is
+   * answered, or cut after `limitMs`.
+   */
+  async close(limitMs: number): Promise<void> {
+    this.#draining = true;
+    const cut = setTimeout(() => this.#fastify.server.closeAllConnections(), limitMs);
+    const closed = this.#fastify.close();
+    for (const socket of this.#tunnels) socket.destroy();
+    for (const response of this.#streams) response.end();
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #route(): void {
+    const methods = METHODS.filter((method) => method !== 'CONNECT');
+    for (const method of methods) {
+      if (!this.#fastify.supportedMethods.includes(method))
+        this.#fastify.addHttpMethod(method, { hasBody: true });
+    }
+    this.#fastify.register(httpProxy, {
+      // The plugin insists on one; where a request goes is decided per request, in `handler`.
+      upstream: 'http://cell.invalid',
+      httpMethods: methods,
+      preRewrite: () => '/',
+      handler: (request, reply) => {
+        reply.hijack();
+        this.#app.serve(this.#exchange(request.raw, reply.raw, request.originalUrl));
+      },
+    });
+  }
+
+  #serveUpgrade(request: IncomingMessage, socket: Socket, early: Buffer): void {
+    // An ordinary response on the same socket: refusals and answers other than 101 go the ordinary way.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.destroySoon());
+    socket.on('error', () => undefined);
+    this.#tunnels.add(socket);
+    socket.once('close', () => this.#tunnels.delete(socket));
+    this.#app.serve(this.#exchange(request, response, request.url ?? '', 'tunnel'), early);
+  }
+
+  #exchange(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: string,
+    kind: 'request' | 'tunnel' = 'request',
+  ): Exchange {
+    if (this.#draining) response.shouldKeepAlive = false;
+    if (request.headers.accept?.includes('text/event-stream') === true) {
+      this.#streams.add(response);
+      response.once('close', () => this.#streams.delete(response));
+    }
+    return new Exchange(request, response, this.#headOf(request, target), kind, this.#config.CELL_TIMEOUT_MS);
+  }
+
+  #headOf(request: IncomingMessage, rawTarget: string): RequestHead {
+    const peer = plainAddress(request.socket.remoteAddress ?? '');
+    const { target, host } = targetAndHost(rawTarget, request.headers.host ?? '');
+    const queryAt = target.indexOf('?');
+    return {
+      method: request.method ?? 'GET',
+      target,
+      path: queryAt === -1 ? target : target.slice(0, queryAt),
+      host,
+      rawHeaders: request.rawHeaders,
+      peer,
+      fromTrustedProxy: this.#config.TRUSTED_PROXIES.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4'),
+    };
+  }
+}
+
+/**
+ * Routing is the app's: to fastify every target is one route, and no media type is its business, so that it neither
+ * decodes nor refuses any of them. The cell gets both as they came (`originalUrl`, `rawHeaders`).
+ */
+function hideFromFastify(request: { headers: IncomingHttpHeaders }): string {
+  delete request.headers['content-type'];
+  return '/';
+}
+
+/** Absolute form: its authority replaces `Host`, and the cell gets the origin form (RFC 9112, section 3.2.2). */
+function targetAndHost(target: string, host: string): { target: string; host: string } {
+  if (target.startsWith('/')) return { target, host };
+  const absolute = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target);
+  if (absolute === null) return { target, host };
+  const rest = absolute[2] ?? '';
+  return { target: rest.startsWith('/') ? rest : `/${rest}`, host: absolute[1] ?? host };
+}
+
+/** An IPv4 peer on a dual-stack listener comes as `::ffff:10.0.0.1`. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+/** What the HTTP parser itself refuses ends here; the connection can not be trusted any further. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}

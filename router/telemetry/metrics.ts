@@ -1,0 +1,182 @@
+// Every metric of the router, defined once. Labels are cells, roles, states and codes: bounded, never a tenant.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Role } from '../choose-cell.ts';
+import type { FleetHolder } from '../fleet/holder.ts';
+import type { Monitor } from '../health/monitor.ts';
+import type { Lanes } from '../lanes.ts';
+import type { RefusalCode } from '../errors.ts';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #requests = new Counter({
+    name: 'cellgate_requests_total',
+    help: 'Requests answered by a cell, by the serving cell, its role and the class of the status.',
+    labelNames: ['cell', 'role', 'status_class'] as const,
+    registers: [this.registry],
+  });
+  readonly #headSeconds = new Histogram({
+    name: 'cellgate_response_head_seconds',
+    help: 'Seconds from the head of a request to the head of its answer, by the serving cell and its role.',
+    labelNames: ['cell', 'role'] as const,
+    buckets: SECONDS,
+    registers: [this.registry],
+  });
+  readonly #refusals = new Counter({
+    name: 'cellgate_refusals_total',
+    help: 'Requests that the router refused by itself, by code.',
+    labelNames: ['code'] as const,
+    registers: [this.registry],
+  });
+  readonly #clientsGone = new Counter({
+    name: 'cellgate_clients_gone_total',
+    help: 'Requests whose client left before the head of an answer.',
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  countAnswer(cell: string, role: Role, status: number, headMs: number): void {
+    this.#requests.inc({ cell, role, status_class: `${Math.floor(status / 100)}xx` });
+    this.#headSeconds.observe({ cell, role }, headMs / 1000);
+  }
+
+  countRefusal(code: RefusalCode): void {
+    this.#refusals.inc({ code });
+  }
+
+  countClientGone(): void {
+    this.#clientsGone.inc();
+  }
+
+  /** Gauges that are read from the parts themselves, at each scrape. */
+  observe(parts: { monitor: Monitor; fleets: FleetHolder; lanes: Lanes }): void {
+    this.#observeCells(parts.monitor, parts.fleets);
+    this.#observeLanes(parts.lanes);
+    this.#observeStore(parts.monitor, parts.fleets);
+  }
+
+  #observeCells(monitor: Monitor, fleets: FleetHolder): void {
+    this.#gauge(
+      'cellgate_cell_up',
+      "This router's own opinion of a cell: 1 up, 0 down, absent unknown.",
+      ['cell'],
+      (gauge) => {
+        for (const cell of fleets.active.placement.cells) {
+          const opinion = monitor.opinionOf(cell);
+          if (opinion !== 'unknown') gauge.set({ cell }, opinion === 'up' ? 1 : 0);
+        }
+      },
+    );
+    this.#gauge(
+      'cellgate_home_state',
+      'The state of a home by the record in force: 1 on the state it is in.',
+      ['home', 'state'],
+      (gauge) => {
+        for (const home of fleets.active.placement.cells)
+          gauge.set({ home, state: monitor.recordOf(home).state }, 1);
+      },
+    );
+    this.#gauge('cellgate_home_epoch', 'The epoch of a home by the record in force.', ['home'], (gauge) => {
+      for (const home of fleets.active.placement.cells) gauge.set({ home }, monitor.recordOf(home).epoch);
+    });
+    this.#gauge('cellgate_home_buckets', 'Buckets whose home is this cell.', ['home'], (gauge) => {
+      for (const home of fleets.active.placement.cells)
+        gauge.set({ home }, fleets.active.placement.bucketsOf(home));
+    });
+  }
+
+  #observeLanes(lanes: Lanes): void {
+    this.#gauge(
+      'cellgate_inside_requests',
+      'Requests of this router inside a cell now, by role.',
+      ['cell', 'role'],
+      (gauge) => {
+        for (const { cell, home, guest } of lanes.inside()) {
+          gauge.set({ cell, role: 'home' }, home);
+          gauge.set({ cell, role: 'guest' }, guest);
+        }
+      },
+    );
+    this.#gauge(
+      'cellgate_inside_tunnels',
+      'WebSocket tunnels of this router inside a cell now.',
+      ['cell'],
+      (gauge) => {
+        for (const { cell, tunnels } of lanes.inside()) gauge.set({ cell }, tunnels);
+      },
+    );
+    this.#gauge(
+      'cellgate_lane_limit_requests',
+      "This router's part of a cell's concurrency.",
+      ['cell'],
+      (gauge) => {
+        for (const { cell, limit } of lanes.inside()) gauge.set({ cell }, limit);
+      },
+    );
+  }
+
+  #observeStore(monitor: Monitor, fleets: FleetHolder): void {
+    this.#gauge(
+      'cellgate_store_up',
+      'Whether the store of the verdicts answered the last beat.',
+      [],
+      (gauge) => {
+        gauge.set(monitor.storeAnswers ? 1 : 0);
+      },
+    );
+    this.#gauge(
+      'cellgate_knowledge_age_seconds',
+      'Seconds since the store last answered; absent before the first time.',
+      [],
+      (gauge) => {
+        if (monitor.knowledgeAgeMs !== null) gauge.set(monitor.knowledgeAgeMs / 1000);
+      },
+    );
+    this.#gauge(
+      'cellgate_live_routers',
+      'Routers that beat within three seconds, as last known.',
+      [],
+      (gauge) => {
+        gauge.set(monitor.liveRouters);
+      },
+    );
+    this.#gauge(
+      'cellgate_fleet_digests',
+      'Different fleet files loaded by live routers; more than one is an alarm.',
+      [],
+      (gauge) => {
+        gauge.set(monitor.fleetDigests);
+      },
+    );
+    this.#gauge(
+      'cellgate_fleet_file_refused',
+      'Whether the fleet file on disk is wrong and an older one goes on.',
+      [],
+      (gauge) => {
+        gauge.set(fleets.fileRefused ? 1 : 0);
+      },
+    );
+  }
+
+  #gauge<L extends string>(
+    name: string,
+    help: string,
+    labelNames: L[],
+    read: (gauge: Gauge<L>) => void,
+  ): void {
+    const gauge: Gauge<L> = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect: () => {
+        gauge.reset();
+        read(gauge);
+      },
+    });
+  }
+}

@@ -1,0 +1,104 @@
+// The real router as a process of its own, on ports of the kernel's choosing, with a fleet file of the test's.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { until } from './wait.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+export type RunningRouter = {
+  /** `http://127.0.0.1:port` of the public and of the admin listener. */
+  url: string;
+  admin: string;
+  port: number;
+  pid: number;
+  fleetFile: string;
+  /** Every line it has logged so far, parsed. */
+  logs: Record<string, unknown>[];
+  child: ChildProcess;
+  /** Writes another fleet into its file. */
+  writeFleet(fleet: unknown): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** Exit code, once it has ended. */
+  exited: Promise<number | null>;
+  /** SIGTERM, and all that it left is removed. */
+  stop(): Promise<number | null>;
+};
+
+/** Cells by name → a fleet file with one generation that has them all. */
+export function fleetOf(
+  cells: Record<string, { origin: string }>,
+  more: Record<string, unknown> = {},
+): unknown {
+  return { cells, generations: [{ add: Object.keys(cells) }], ...more };
+}
+
+/** Starts a router and waits until it is ready. `env` beats the defaults, which are quick. */
+export async function startRouter(fleet: unknown, env: Record<string, string> = {}): Promise<RunningRouter> {
+  const folder = await mkdtemp(join(tmpdir(), 'cellgate-router-'));
+  const fleetFile = join(folder, 'fleet.yaml');
+  const writeFleet = async (next: unknown): Promise<void> => {
+    await writeFile(fleetFile, typeof next === 'string' ? next : stringify(next));
+  };
+  await writeFleet(fleet);
+  const child = spawn(process.execPath, ['router/main.ts'], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], ...QUICK, FLEET_FILE: fleetFile, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const logs: Record<string, unknown>[] = [];
+  let stderr = '';
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) logs.push(JSON.parse(line) as Record<string, unknown>);
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+  const clean = async (): Promise<void> => await rm(folder, { recursive: true, force: true });
+  try {
+    const listening = await until('the router listens', () => {
+      if (child.exitCode !== null) throw new Error(`the router exited with ${child.exitCode}: ${stderr}`);
+      return logs.find(({ msg }) => msg === 'router listening');
+    });
+    const url = String(listening['address']);
+    const admin = String(listening['admin']);
+    await until('the router is ready', async () => (await fetch(`${admin}/readyz`)).status === 200);
+    return {
+      url,
+      admin,
+      port: Number(new URL(url).port),
+      pid: child.pid ?? 0,
+      fleetFile,
+      logs,
+      child,
+      writeFleet,
+      exited,
+      kill: (signal) => child.kill(signal),
+      stop: async () => {
+        child.kill('SIGTERM');
+        const code = await exited;
+        await clean();
+        return code;
+      },
+    };
+  } catch (error) {
+    child.kill('SIGKILL');
+    await exited;
+    await clean();
+    throw error;
+  }
+}
+
+const QUICK = {
+  HOST: '127.0.0.1',
+  PORT: '0',
+  ADMIN_PORT: '0',
+  ROUTER_ID: 'router-1',
+  PROBE_INTERVAL_MS: '100',
+  MIN_DWELL_MS: '500',
+  ACCESS_LOG: 'all',
+};
