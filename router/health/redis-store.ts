@@ -14,7 +14,7 @@ const BEAT = script('beat');
 const RESTORE = script('restore');
 
 export type RedisStoreOptions = {
-  /** One of `REDIS_URL_FORMS`. */
+  /** `REDIS_URL`, in any form that `parseRedisUrl` reads. */
   url: string;
   /** `REDIS_PREFIX`: one per fleet. All keys share its hash tag, so that a Cluster keeps them together. */
   prefix: string;

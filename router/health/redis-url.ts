@@ -1,6 +1,6 @@
 // Reads `REDIS_URL`: one Redis, a Redis behind Sentinels, or a Redis Cluster.
 
-export type HostPort = { host: string; port: number };
+type HostPort = { host: string; port: number };
 
 export type RedisAddress = {
   kind: 'single' | 'sentinel' | 'cluster';
@@ -15,8 +15,8 @@ export type RedisAddress = {
   masterName: string | null;
 };
 
-/** Every form that is understood, for messages and for the documentation. */
-export const REDIS_URL_FORMS =
+/** Every form that is understood. */
+const REDIS_URL_FORMS =
   'redis://[user:password@]host[:port][/db], redis+sentinel://[user:password@]host[:port],…/masterName[/db], ' +
   'redis+cluster://[user:password@]host[:port],…; rediss for TLS';
 

@@ -1,0 +1,76 @@
+// One router as its store sees it: it beats, remembers what it was told, and brings it back when the store forgot.
+import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
+import type { BeatReply, Store } from '../../router/health/store.ts';
+
+export const UP = { opinion: 'up' } satisfies Vote;
+export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;
+export const SELF_DECLARED = {
+  opinion: 'down',
+  evidence: 'self-declared',
+  reason: 'says it is down',
+} satisfies Vote;
+
+/** Each cell's neighbour is the next one, the last one's the first. */
+export function homesOf(...cells: string[]): HomeRule[] {
+  return cells.map((home, i) => ({ home, neighbour: cells[(i + 1) % cells.length] ?? null }));
+}
+
+/** A record of `home` away at `neighbour`, as a failover leaves it. */
+export function awayRecord(home: string, neighbour: string, epoch: number): HealthRecord {
+  return {
+    ...initialRecord(home, neighbour),
+    state: 'failed-over',
+    target: neighbour,
+    epoch,
+    share: 100,
+    since: 1_000,
+    cause: 'unreachable',
+  };
+}
+
+export type Machine = {
+  id: string;
+  records: Map<string, HealthRecord>;
+  /** One beat, and no more: the reply shows whether the store is behind. */
+  beatOnce(votes: Record<string, Vote>): Promise<BeatReply>;
+  /** Beats; brings its records back to a store that is behind, and beats again. */
+  beat(votes: Record<string, Vote>): Promise<BeatReply>;
+  state(home: string): string;
+};
+
+export function machineOf(
+  store: Pick<Store, 'beat' | 'restore'>,
+  id: string,
+  homes: readonly HomeRule[],
+  minDwellMs = 0,
+): Machine {
+  let known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
+  const records = new Map<string, HealthRecord>();
+  const machine: Machine = {
+    id,
+    records,
+    async beatOnce(votes) {
+      const reply = await store.beat({
+        router: id,
+        fleetDigest: 'digest',
+        votes,
+        homes,
+        minDwellMs,
+        knownRevision: known.revision,
+        knownIncarnation: known.incarnation,
+      });
+      for (const record of reply.records) {
+        if (record.epoch > (records.get(record.home)?.epoch ?? 0)) records.set(record.home, record);
+      }
+      if (reply.behind) await store.restore([...records.values()], known.revision);
+      known = reply;
+      return reply;
+    },
+    async beat(votes) {
+      const reply = await machine.beatOnce(votes);
+      return reply.behind ? await machine.beatOnce(votes) : reply;
+    },
+    state: (home) => records.get(home)?.state ?? 'serving',
+  };
+  return machine;
+}
