@@ -1,0 +1,67 @@
+// Every refusal of the cell: its code, status and title, as application/problem+json (RFC 9457).
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+const REFUSALS = {
+  'tenant-missing': { status: 400, title: 'The request names no tenant' },
+  'tenant-invalid': { status: 400, title: 'The tenant is not a usable name' },
+  'bad-request': { status: 400, title: 'The request cannot be understood' },
+  'not-found': { status: 404, title: 'There is nothing here' },
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
+  'upgrade-required': { status: 426, title: 'This path speaks WebSocket' },
+  internal: { status: 500, title: 'The cell failed' },
+  'database-unavailable': { status: 503, title: 'The database does not answer' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+type RefusalCode = keyof typeof REFUSALS;
+
+/** Thrown to refuse a request. `detail` reaches the client: no address, no stack, no secret. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly code: RefusalCode;
+
+  constructor(code: RefusalCode, detail: string, options?: ErrorOptions) {
+    super(detail, options);
+    this.code = code;
+  }
+}
+
+/** What to say of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Answers every error of `app`, and every path it does not know, as a problem. */
+export function installErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = asRefusal(error);
+    if (REFUSALS[refusal.code].status >= 500) request.log.error({ err: error }, 'request failed');
+    return send(reply, refusal);
+  });
+  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) =>
+    send(reply, new Refusal('not-found', `no ${request.method} at this path`)),
+  );
+}
+
+function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
+  const { status, title } = REFUSALS[code];
+  if (status === 503) reply.header('retry-after', '1');
+  if (status === 426) reply.header('upgrade', 'websocket');
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send({ type: `urn:cellgate:cell-error:${code}`, title, status, detail: message, code });
+}
+
+function asRefusal(error: FastifyError): Refusal {
+  if (error instanceof Refusal) return error;
+  switch (error.statusCode ?? 500) {
+    case 413:
+      return new Refusal('body-too-large', error.message);
+    case 415:
+      return new Refusal('unsupported-media-type', error.message);
+    default:
+      if ((error.statusCode ?? 500) < 500) return new Refusal('bad-request', error.message);
+      return new Refusal('internal', 'the log of the cell says more');
+  }
+}

@@ -1,0 +1,87 @@
+// Brings the schema up to date: the files of migrations/, in order of name, each once.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { messageOf } from './errors.ts';
+
+/** Any fixed number: the advisory lock that lets one process migrate a database at a time. */
+const LOCK_KEY = 4_101;
+/** How long to wait for another process's migrations, and for one statement of a file. */
+const LIMIT_MS = 60_000;
+
+type Migration = { name: string; sql: string; digest: string };
+
+/** The database holds a migration that is not the file of that name here. */
+class MigrationError extends Error {
+  override name = 'MigrationError';
+}
+
+/**
+ * Runs the `.sql` files of `folder` that the database at `url` has not seen, each in a transaction of its own, and
+ * answers their names. Processes that migrate one database at once take turns. Throws `MigrationError` when a file
+ * differs from what was run under its name. A migration that only the database knows is fine: it was run by a newer
+ * release, beside which this one goes on working.
+ */
+export async function migrate(url: string, folder: string): Promise<string[]> {
+  const migrations = await readMigrations(folder);
+  const client = new Client({
+    connectionString: url,
+    application_name: 'cell migrations',
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: LIMIT_MS,
+  });
+  // A lost connection rejects the statement under way; without a listener it would end the process first.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [LOCK_KEY]);
+    return await runMissing(client, migrations);
+  } finally {
+    await client.end();
+  }
+}
+
+async function readMigrations(folder: string): Promise<Migration[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = await readFile(join(folder, name), 'utf8');
+      return { name, sql, digest: createHash('sha256').update(sql).digest('hex') };
+    }),
+  );
+}
+
+async function runMissing(client: Client, migrations: readonly Migration[]): Promise<string[]> {
+  await client.query(
+    `create table if not exists migrations (
+       name text primary key, digest text not null, run_at timestamptz not null default now())`,
+  );
+  const { rows } = await client.query<{ name: string; digest: string }>(
+    'select name, digest from migrations',
+  );
+  const done = new Map(rows.map(({ name, digest }) => [name, digest]));
+  refuseChanged(done, migrations);
+  const missing = migrations.filter(({ name }) => !done.has(name));
+  for (const migration of missing) await runOne(client, migration);
+  return missing.map(({ name }) => name);
+}
+
+function refuseChanged(done: ReadonlyMap<string, string>, migrations: readonly Migration[]): void {
+  for (const { name, digest } of migrations)
+    if ((done.get(name) ?? digest) !== digest)
+      throw new MigrationError(`${name} was changed after the database ran it; put changes into a new file`);
+}
+
+async function runOne(client: Client, { name, sql, digest }: Migration): Promise<void> {
+  try {
+    await client.query('begin');
+    await client.query(sql);
+    await client.query('insert into migrations (name, digest) values ($1, $2)', [name, digest]);
+    await client.query('commit');
+  } catch (cause) {
+    // The connection may be the very thing that failed; closing it rolls back as well.
+    await client.query('rollback').catch(() => undefined);
+    throw new MigrationError(`${name} failed: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+// The command line, `npx cellgate …`: which commands there are; what each does lives in commands/.
+import '../node-version.mjs';
+import { Command, CommanderError } from 'commander';
+import { cells } from './commands/cells.ts';
+import { checkFleet } from './commands/check-fleet.ts';
+import { explain } from './commands/explain.ts';
+import { pid, restart, status, type Which } from './commands/local.ts';
+import { EXIT, Failure, oneLine } from './failure.ts';
+
+type Json = { json?: boolean };
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function localCommands(): Command {
+  const local = new Command('local').description('the fleet that npm start runs on this machine');
+  const which = (command: Command): Command =>
+    command
+      .option('--port <port>', 'the fleet with this public port, where several run')
+      .option('--admin-port <port>', 'the fleet with this admin port, where several run');
+  which(local.command('restart <name>'))
+    .description('stop a cell (or a router) if it runs, start it again, wait until it is ready')
+    .action(async (name: string, options: Which) => print(await restart(name, options)));
+  which(local.command('pid <name>'))
+    .description('the pid of one of its processes, for kill')
+    .action(async (name: string, options: Which) => print(await pid(name, options)));
+  which(local.command('status'))
+    .description('its processes, with pids and states')
+    .option('--json', 'as JSON')
+    .action(async (options: Which & Json) => print(await status(options, options)));
+  return local;
+}
+
+function program(): Command {
+  const cellgate = new Command('cellgate')
+    .description('Ask a Cellgate router, check a fleet file, steer the local fleet.')
+    .addHelpText(
+      'after',
+      '\nCELLGATE_ADMIN: a router’s admin port (default http://127.0.0.1:9090)' +
+        '\nExit codes: 0 done, 1 the answer is no or nobody answered, 2 bad input, 3 stopped by a limit',
+    );
+  cellgate
+    .command('explain <tenant>')
+    .description('which cell serves a tenant, and why')
+    .option('--json', 'as JSON')
+    .action(async (tenant: string, options: Json) => print(await explain(tenant, options)));
+  cellgate
+    .command('cells')
+    .description('all cells as a router sees them')
+    .option('--json', 'as JSON')
+    .action(async (options: Json) => print(await cells(options)));
+  cellgate
+    .command('check-fleet [file]')
+    .description('validate a fleet file (default: FLEET_FILE, else infra/fleet.yaml)')
+    .action((file: string | undefined) => print(checkFleet(file)));
+  return cellgate.addCommand(localCommands());
+}
+
+/** Every command, and those below it, throws instead of exiting: exit codes are decided in one place. */
+function throwing(command: Command): Command {
+  command.exitOverride().configureOutput({ writeErr: () => undefined });
+  for (const below of command.commands) throwing(below);
+  return command;
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Help that was asked for has been printed; help in place of a missing command is bad input.
+    if (error.exitCode === 0) return 0;
+    const text = error.code === 'commander.help' ? 'which command? See cellgate --help' : error.message;
+    process.stderr.write(`${text.replace(/^error: /, '')}\n`);
+    return EXIT.badInput;
+  }
+  process.stderr.write(`${error instanceof Failure ? error.message : oneLine(error)}\n`);
+  return error instanceof Failure ? error.exitCode : EXIT.no;
+}
+
+// `cellgate cells | head -1` closes the pipe early: that is no error of ours.
+process.stdout.on('error', () => undefined);
+try {
+  await throwing(program()).parseAsync();
+} catch (error) {
+  process.exitCode = codeOf(error);
+}

@@ -1,0 +1,57 @@
+// One small JSON request over TCP or a unix socket, each on a connection of its own that ends with the answer.
+import http from 'node:http';
+import https from 'node:https';
+
+export type JsonTarget = { url: string } | { socketPath: string; path: string };
+export type JsonAnswer = { status: number; body: unknown };
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The status and the parsed body (`undefined` when it is not JSON).
+ * Rejects when nobody answers within `timeoutMs`, the whole answer included.
+ */
+export function requestJson(
+  target: JsonTarget,
+  { method = 'GET', timeoutMs = 5_000 }: { method?: string; timeoutMs?: number } = {},
+): Promise<JsonAnswer> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const options = { method, agent: false, signal, headers: { accept: 'application/json' } };
+    const request = open(target, options, (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > MAX_ANSWER_BYTES) response.destroy(new Error('the answer is too large'));
+        else chunks.push(chunk);
+      });
+      response.once('error', reject);
+      response.once('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: parse(Buffer.concat(chunks).toString()) }),
+      );
+    });
+    request.once('error', (error) =>
+      reject(signal.aborted ? new Error(`no answer within ${timeoutMs / 1_000} s`) : error),
+    );
+    request.end();
+  });
+}
+
+function open(
+  target: JsonTarget,
+  options: http.RequestOptions,
+  onResponse: (response: http.IncomingMessage) => void,
+): http.ClientRequest {
+  if ('socketPath' in target) return http.request({ ...options, ...target }, onResponse);
+  const url = new URL(target.url);
+  return (url.protocol === 'https:' ? https : http).request(url, options, onResponse);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
