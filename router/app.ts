@@ -10,7 +10,7 @@ import { openTunnel } from './forward/tunnel.ts';
 import type { Monitor } from './health/monitor.ts';
 import type { Lanes } from './lanes.ts';
 import { bucketOf } from './placement/hash.ts';
-import { clientAddress } from './request-head.ts';
+import { clientAddress, hasTwoHosts } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { RequestLine } from './telemetry/log.ts';
@@ -64,9 +64,10 @@ export class App {
   /** What no cell is ever asked: methods and paths that are not for clients, and anything before the router knows. */
   #admissible(exchange: Exchange): boolean {
     const { method, target, path } = exchange.head;
-    if (method === 'TRACE') {
+    if (method === 'TRACE' || method === 'CONNECT') {
       exchange.refuse('method-not-allowed', null, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
     } else if (!target.startsWith('/')) exchange.refuse('bad-request', 'The target is not a path.');
+    else if (hasTwoHosts(exchange.head)) exchange.refuse('bad-request', 'More than one Host.');
     else if (isCellgatePath(path)) exchange.refuse('bad-request', 'This path is not for clients.');
     else if (!this.#parts.monitor.ready) exchange.refuse('router-not-ready', null);
     else return true;

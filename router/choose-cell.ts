@@ -30,7 +30,9 @@ export function chooseCell(home: string, knowledge: Knowledge): Choice {
   if (!knowledge.hasCell(cell)) return refuse(`${cell} is not in this router's fleet`);
   if (knowledge.isUnreachable(cell)) {
     return refuse(
-      cell === home ? `${home} is unreachable` : `${home} and its neighbour ${cell} are unreachable`,
+      cell === home
+        ? `${home} is unreachable`
+        : `${home} is ${record.state}, and its neighbour ${cell} is unreachable`,
     );
   }
   if (cell === home) return { cell, role: 'home', home, epoch, reason: 'home is serving' };

@@ -30,6 +30,8 @@ export class Exchange {
   tenant: string | null = null;
   served: Served | null = null;
   code: RefusalCode | null = null;
+  /** The answer is a stream of server-sent events: it has no end of its own. */
+  eventStream = false;
   /** How long the cell may take until the head of its answer. */
   timeoutMs: number;
   readonly #startedAtMs = performance.now();

@@ -4,9 +4,10 @@ import type { z } from 'zod';
 /** One thing that is wrong, with the place it is at (`cells.cell-a.origin`) and what would be allowed there. */
 export type Fault = { path: string; problem: string };
 
-/** The line a person reads: `path: problem`. */
+/** The line a person reads: `path: problem`. One line whatever was written: control characters are spelled out. */
 export function faultLine(fault: Fault): string {
-  return fault.path === '' ? fault.problem : `${fault.path}: ${fault.problem}`;
+  const line = fault.path === '' ? fault.problem : `${fault.path}: ${fault.problem}`;
+  return line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 type Issue = z.core.$ZodIssue;
@@ -35,12 +36,19 @@ function faultsOfIssue(issue: Issue, parent: readonly PropertyKey[]): Fault[] {
   return [{ path: place, problem: issue.message }];
 }
 
-/** Of a union's branches the one that the writer most likely meant: the fewest faults, and not of another type. */
+/**
+ * Of a union's branches the one that the writer meant: not of another type, and with the fewest keys that it does not
+ * know. Undefined where that can not be told.
+ */
 function meantBranch(branches: readonly Issue[][]): Issue[] | undefined {
-  const size = (issues: readonly Issue[]): number =>
-    issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
-  const ofType = branches.filter(
-    (issues) => !issues.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0),
-  );
-  return ofType.sort((a, b) => size(a) - size(b))[0];
+  const strangers = (issues: readonly Issue[]): number =>
+    issues.reduce((sum, { code, path, ...issue }) => {
+      const unknown = code === 'unrecognized_keys' && path.length === 0 && 'keys' in issue;
+      return unknown ? sum + issue.keys.length : sum;
+    }, 0);
+  const [best, second] = branches
+    .filter((issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0))
+    .map((issues) => ({ issues, strangers: strangers(issues) }))
+    .sort((a, b) => a.strangers - b.strangers);
+  return best?.strangers === second?.strangers ? undefined : best?.issues;
 }

@@ -1,5 +1,5 @@
 // The public listener: fastify and its proxy plugin in front, sockets and limits; it hands every request to the app.
-import { METHODS, ServerResponse, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { METHODS, ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from '@fastify/http-proxy';
@@ -20,7 +20,7 @@ export class PublicServer {
   readonly #app: App;
   readonly #config: Config;
   readonly #tunnels = new Set<Socket>();
-  readonly #streams = new Set<ServerResponse>();
+  readonly #open = new Set<Exchange>();
   #draining = false;
 
   constructor(app: App, config: Config) {
@@ -38,16 +38,14 @@ export class PublicServer {
       http: {
         maxHeaderSize: MAX_HEAD_BYTES,
         headersTimeout: HEAD_TIMEOUT_MS,
-        // RFC 9110, section 7.8: an upgrade to anything else is ignored, and the request answered as it is.
-        shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+        shouldUpgradeCallback: opensWebSocket,
       },
     });
     this.#route();
     const { server } = this.#fastify;
-    server.on('upgrade', (request, socket, early) => this.#serveUpgrade(request, socket as Socket, early));
-    server.on('connect', (_, socket) =>
-      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n'),
-    );
+    server.on('upgrade', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
+    // It comes with a bare socket like an upgrade; the app refuses it.
+    server.on('connect', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
     server.on('checkExpectation', (request, response) => {
       this.#exchange(request, response, request.url ?? '').refuse('expectation-failed', null);
     });
@@ -61,6 +59,7 @@ export class PublicServer {
   /** From now on every answer asks its client to close the connection. */
   startDraining(): void {
     this.#draining = true;
+    for (const { response } of this.#open) response.shouldKeepAlive = false;
   }
 
   /**
@@ -68,11 +67,16 @@ export class PublicServer {
    * answered, or cut after `limitMs`.
    */
   async close(limitMs: number): Promise<void> {
-    this.#draining = true;
-    const cut = setTimeout(() => this.#fastify.server.closeAllConnections(), limitMs);
+    this.startDraining();
+    const { server } = this.#fastify;
+    const cut = setTimeout(() => server.closeAllConnections(), limitMs);
     const closed = this.#fastify.close();
     for (const socket of this.#tunnels) socket.destroy();
-    for (const response of this.#streams) response.end();
+    for (const { response, eventStream } of this.#open) {
+      // Where the head of an answer promised to keep the connection, it is idle after the answer.
+      response.once('close', () => server.closeIdleConnections());
+      if (eventStream) response.end();
+    }
     await closed;
     clearTimeout(cut);
   }
@@ -95,7 +99,8 @@ export class PublicServer {
     });
   }
 
-  #serveUpgrade(request: IncomingMessage, socket: Socket, early: Buffer): void {
+  /** An upgrade, or CONNECT: the parser has left the socket, and its errors are ours to hear from now on. */
+  #serveSocket(request: IncomingMessage, socket: Socket, early: Buffer): void {
     // An ordinary response on the same socket: refusals and answers other than 101 go the ordinary way.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
@@ -114,11 +119,11 @@ export class PublicServer {
     kind: 'request' | 'tunnel' = 'request',
   ): Exchange {
     if (this.#draining) response.shouldKeepAlive = false;
-    if (request.headers.accept?.includes('text/event-stream') === true) {
-      this.#streams.add(response);
-      response.once('close', () => this.#streams.delete(response));
-    }
-    return new Exchange(request, response, this.#headOf(request, target), kind, this.#config.CELL_TIMEOUT_MS);
+    const head = this.#headOf(request, target);
+    const exchange = new Exchange(request, response, head, kind, this.#config.CELL_TIMEOUT_MS);
+    this.#open.add(exchange);
+    exchange.onEnd(() => this.#open.delete(exchange));
+    return exchange;
   }
 
   #headOf(request: IncomingMessage, rawTarget: string): RequestHead {
@@ -141,9 +146,20 @@ export class PublicServer {
  * Routing is the app's: to fastify every target is one route, and no media type is its business, so that it neither
  * decodes nor refuses any of them. The cell gets both as they came (`originalUrl`, `rawHeaders`).
  */
-function hideFromFastify(request: { headers: IncomingHttpHeaders }): string {
-  delete request.headers['content-type'];
+function hideFromFastify({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): string {
+  delete headers['content-type'];
+  // Fastify insists on one for this method alone; whether it is right is the cell's to say.
+  if (method === 'QUERY') headers['content-type'] = 'application/octet-stream';
   return '/';
+}
+
+/**
+ * RFC 6455, section 4.1. Any other upgrade is ignored and the request answered as it is (RFC 9110, section 7.8): one
+ * with a body as well, because the bytes behind its head are not the WebSocket's.
+ */
+function opensWebSocket({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
 /** Absolute form: its authority replaces `Host`, and the cell gets the origin form (RFC 9112, section 3.2.2). */

@@ -27,10 +27,34 @@ export function headerOf(head: RequestHead, name: string): string | null {
 }
 
 /**
- * The client's own address: the peer, or where the peer is trusted the last `X-Forwarded-For` entry that it added.
+ * All headers of that (lower-case) name as one comma-separated list (RFC 9110, section 5.3), or null. A proxy may add
+ * its own line below the client's instead of extending it.
+ */
+export function listOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, name: string): string | null {
+  let list: string | null = null;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const candidate = rawHeaders[i] ?? '';
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
+    list = list === null ? (rawHeaders[i + 1] ?? '') : `${list}, ${rawHeaders[i + 1]}`;
+  }
+  return list;
+}
+
+/** RFC 9112, section 3.2: such a request is refused, because whoever stands behind may believe the other one. */
+export function hasTwoHosts({ rawHeaders }: RequestHead): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
+}
+
+/**
+ * The client's own address: the peer, or where the peer is trusted the last `X-Forwarded-For` entry, which it added.
  */
 export function clientAddress(head: RequestHead): string {
-  if (!head.fromTrustedProxy) return head.peer;
-  const forwarded = headerOf(head, 'x-forwarded-for');
-  return forwarded?.split(',').at(-1)?.trim() ?? head.peer;
+  const forwarded = head.fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
+  const last = forwarded?.split(',').at(-1)?.trim() ?? '';
+  return last === '' ? head.peer : last;
 }

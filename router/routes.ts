@@ -20,7 +20,7 @@ export function routeOf(path: string, routes: readonly Route[]): Route | null {
 export function isCellgatePath(path: string): boolean {
   // Nothing that decodes or resolves to it can lack both of these; most paths end here.
   if (!path.includes('%') && !path.includes('.')) return false;
-  return resolved(decodedFully(path))[0] === '.cellgate';
+  return passesThrough('.cellgate', decodedFully(path));
 }
 
 function decodedFully(path: string): string {
@@ -35,13 +35,20 @@ function decodedFully(path: string): string {
   return after.replaceAll('\\', '/').toLowerCase();
 }
 
-function resolved(path: string): string[] {
-  const out: string[] = [];
+/**
+ * Whether resolving `path` comes to the top-level segment `top` at any step, even if it leaves it again: a cell may
+ * resolve less than this does (`/.cellgate/..;/x`, `/.cellgate//..`).
+ */
+function passesThrough(top: string, path: string): boolean {
+  let depth = 0;
   for (const segment of path.split('/')) {
     // `;` starts parameters that some frameworks cut off: `/.cellgate;x`, `/a/..;/.cellgate`.
-    const name = segment.replace(/[;?#].*$/, '').replace(/[\0-\x20]/g, '');
-    if (name === '..') out.pop();
-    else if (name !== '' && name !== '.') out.push(name);
+    const name = segment.replace(/[;?#].*$/s, '').replace(/[\0-\x20]/g, '');
+    if (name === '..') depth = Math.max(0, depth - 1);
+    else if (name !== '' && name !== '.') {
+      if (depth === 0 && name === top) return true;
+      depth += 1;
+    }
   }
-  return out;
+  return false;
 }

@@ -1,6 +1,6 @@
 // What a tenant ID may be, wherever it comes from: a request, a token, a pin, the admin port.
 
-export const TENANT_MAX_BYTES = 128;
+const TENANT_MAX_BYTES = 128;
 
 /**
  * Letters, marks, digits, punctuation and symbols of any script. No white space, no control or format characters
@@ -23,7 +23,7 @@ export const TENANT_ID_ALLOWED = `1–${TENANT_MAX_BYTES} bytes of UTF-8, printa
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * A header value as text. Node hands header bytes over as Latin-1; tenants are UTF-8.
+ * A header value, or a part of the request target, as text. Node hands their bytes over as Latin-1; tenants are UTF-8.
  * Null when the bytes are not UTF-8.
  */
 export function decodeHeaderValue(latin1: string): string | null {

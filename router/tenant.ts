@@ -72,12 +72,15 @@ function collectHeader(head: RequestHead, source: { name: string; trusted: boole
   }
 }
 
+/** What a host name is made of (RFC 1123, section 2.1); other scripts come as `xn--…`. */
+const LABEL = /^[a-z0-9_-]+$/;
+
 /** Exactly one label under the base names a tenant: `acme.example.com`. Host names know no case (RFC 4343). */
 function collectSubdomain(head: RequestHead, base: string, found: string[]): void {
   const host = head.host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
   if (!host.endsWith(`.${base}`)) return;
   const label = host.slice(0, -base.length - 1);
-  if (label !== '' && !label.includes('.')) found.push(label);
+  if (label !== '' && !label.includes('.')) found.push(LABEL.test(label) ? label : UNDECODABLE);
 }
 
 function collectPath(
@@ -89,7 +92,8 @@ function collectPath(
   if (segments.length < source.segments.length) return;
   if (!source.segments.every((literal, i) => i === source.tenantAt || literal === segments[i])) return;
   try {
-    found.push(decodeURIComponent(segments[source.tenantAt] ?? ''));
+    const segment = decodeHeaderValue(segments[source.tenantAt] ?? '');
+    found.push(segment === null ? UNDECODABLE : decodeURIComponent(segment));
   } catch {
     found.push(UNDECODABLE);
   }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import type { RefusalCode } from './errors.ts';
 import type { JwtSource } from './fleet/fleet.ts';
+import { isUrl } from './fleet/schema.ts';
 import type { RequestHead } from './request-head.ts';
 
 export type ClaimAnswer =
@@ -20,6 +21,14 @@ type Keys = { find: JWTVerifyGetKey; renew: () => Promise<void>; renewedAt: numb
 
 export class TokenVerifier {
   readonly #keys = new Map<string, Keys>();
+  readonly #cooldownMs: number;
+  readonly #renewMs: number;
+
+  /** `cooldownMs`: between two questions about unknown keys. `renewMs`: how old keys are when they are renewed. */
+  constructor(times: { cooldownMs?: number; renewMs?: number } = {}) {
+    this.#cooldownMs = times.cooldownMs ?? COOLDOWN_MS;
+    this.#renewMs = times.renewMs ?? RENEW_KEYS_MS;
+  }
 
   /** The claim of the request's bearer token. A token that can not be trusted is a refusal, never "no tenant". */
   async claimOf(head: RequestHead, source: JwtSource): Promise<ClaimAnswer> {
@@ -46,13 +55,13 @@ export class TokenVerifier {
   #keysOf(jwks: string): Keys {
     const known = this.#keys.get(jwks);
     if (known !== undefined) return known;
-    const keys = /^https?:\/\//.test(jwks) ? remoteKeys(jwks) : fileKeys(jwks);
+    const keys = isUrl(jwks) ? remoteKeys(jwks, this.#cooldownMs) : fileKeys(jwks, this.#cooldownMs);
     this.#keys.set(jwks, keys);
     return keys;
   }
 
   #renewBeside(keys: Keys): void {
-    if (performance.now() - keys.renewedAt < RENEW_KEYS_MS) return;
+    if (performance.now() - keys.renewedAt < this.#renewMs) return;
     keys.renewedAt = performance.now();
     // A source that is away changes nothing: the keys at hand go on verifying.
     keys.renew().catch(() => undefined);
@@ -64,22 +73,23 @@ function bearerTokens({ rawHeaders }: RequestHead): string[] {
   const tokens: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     if ((rawHeaders[i] ?? '').toLowerCase() !== 'authorization') continue;
-    const match = /^Bearer +(\S*) *$/i.exec(rawHeaders[i + 1] ?? '');
+    // Whatever follows the scheme is the token: one that is empty or has blanks is a bad one, not none.
+    const match = /^Bearer(?![^ \t])[ \t]*(.*)$/i.exec(rawHeaders[i + 1] ?? '');
     if (match !== null) tokens.push(match[1] ?? '');
   }
   return tokens;
 }
 
-function remoteKeys(url: string): Keys {
+function remoteKeys(url: string, cooldownMs: number): Keys {
   const find = createRemoteJWKSet(new URL(url), {
     timeoutDuration: FETCH_TIMEOUT_MS,
-    cooldownDuration: COOLDOWN_MS,
+    cooldownDuration: cooldownMs,
     cacheMaxAge: Number.POSITIVE_INFINITY,
   });
   return { find, renew: () => find.reload(), renewedAt: performance.now() };
 }
 
-function fileKeys(path: string): Keys {
+function fileKeys(path: string, cooldownMs: number): Keys {
   let current: JWTVerifyGetKey | null = null;
   let readAt = Number.NEGATIVE_INFINITY;
   const renew = async (): Promise<void> => {
@@ -92,7 +102,7 @@ function fileKeys(path: string): Keys {
       return await present(current)(header, token);
     } catch (error) {
       const unknownKey = error instanceof errors.JWKSNoMatchingKey;
-      if (!unknownKey || performance.now() - readAt < COOLDOWN_MS) throw error;
+      if (!unknownKey || performance.now() - readAt < cooldownMs) throw error;
       await renew();
       return await present(current)(header, token);
     }

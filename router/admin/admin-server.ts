@@ -35,6 +35,10 @@ export class AdminServer {
       return503OnClosing: false,
       requestTimeout: 10_000,
       routerOptions: { maxParamLength: LONGEST_PARAMETER },
+      // What fails before any route is found: a broken encoding, a parameter beyond all bounds.
+      frameworkErrors: (_, __, reply) => {
+        problem(reply, 400, 'admin-invalid', 'The request is malformed.');
+      },
     });
     this.#fastify.setNotFoundHandler((_, reply) =>
       problem(reply, 404, 'not-found', 'There is nothing here.'),

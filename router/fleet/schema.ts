@@ -1,13 +1,14 @@
 // The shape of the fleet file: what may stand where, and the sentence a reader gets when it does not.
 import { z } from 'zod';
+import { isWeight } from '../placement/history.ts';
 
 /** A DNS label: cell names become host names, header values and metric labels. */
 const CELL_NAME = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const CELL_NAME_ALLOWED = 'a lower-case DNS label, 1–63 of a–z 0–9 -, starting with a letter';
 
-/** An object that refuses unknown keys and says which ones there are. */
-function strict<T extends z.core.$ZodLooseShape>(shape: T) {
-  const keys = Object.keys(shape).join(', ');
+/** An object that refuses unknown keys and says which ones there are; `elsewhere`: those that are read apart. */
+function strict<T extends z.core.$ZodLooseShape>(shape: T, elsewhere: readonly string[] = []) {
+  const keys = [...Object.keys(shape), ...elsewhere].join(', ');
   return z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
@@ -18,14 +19,13 @@ function strict<T extends z.core.$ZodLooseShape>(shape: T) {
 
 const text = (allowed: string) => z.string(`missing or not text (allowed: ${allowed})`);
 
+const filled = (allowed: string) => text(allowed).min(1, `empty (allowed: ${allowed})`);
+
 const cellName = text(CELL_NAME_ALLOWED).regex(CELL_NAME, `not a cell name (allowed: ${CELL_NAME_ALLOWED})`);
 
 const weight = z
   .number('not a number (allowed: above 0, at most 1000, three decimals)')
-  .refine(
-    (value) => value > 0 && value <= 1000 && Number.isInteger(Math.round(value * 1e9) / 1e6),
-    'out of range (allowed: above 0, at most 1000, three decimals)',
-  );
+  .refine(isWeight, 'out of range (allowed: above 0, at most 1000, three decimals)');
 
 function count(max: number) {
   const allowed = `(allowed: a whole number, 1–${max})`;
@@ -41,7 +41,7 @@ const origin = text('http://host:port').transform((value, context): string => {
     context.addIssue(`${problem} (allowed: http://host:port, port 1–65535)`);
     return z.NEVER;
   };
-  const parts = /^http:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d+))?\/?$/.exec(value);
+  const parts = /^http:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,9}))?\/?$/.exec(value);
   if (parts === null) return wrong('not an origin');
   const port = Number(parts[2] ?? 80);
   if (port < 1 || port > 65_535) return wrong(`port ${parts[2]} is out of range`);
@@ -56,9 +56,11 @@ const capacity = strict({
   tunnels: count(10_000_000).default(10_000),
 });
 
+const zone = filled('1–63 characters').max(63, 'too long (allowed: 1–63 characters)');
+
 const cell = strict({
   origin,
-  zone: text('1–63 characters').min(1, 'empty (allowed: 1–63 characters)').max(63).optional(),
+  zone: zone.optional(),
   neighbour: cellName.optional(),
   weight: weight.default(1),
   capacity: capacity.prefault({}),
@@ -67,19 +69,21 @@ const cell = strict({
     .default(() => ({})),
 });
 
+const flag = z.boolean('not a boolean (allowed: true, false)');
+
 const cellNames = z.array(cellName, 'not a list (allowed: a list of cell names)');
 
 const generation = strict({
   add: cellNames.optional(),
   remove: cellNames.optional(),
   reweight: z.record(cellName, weight, 'not a mapping (allowed: cell: weight)').optional(),
-  settled: z.boolean('not a boolean (allowed: true, false)').optional(),
+  settled: flag.optional(),
 });
 
 const pin = z.union(
   [
     cellName.transform((cell) => ({ cell, settled: true })),
-    strict({ cell: cellName, settled: z.boolean().default(true) }),
+    strict({ cell: cellName, settled: flag.default(true) }),
   ],
   'not a pin (allowed: a cell name, or { cell, settled })',
 );
@@ -103,11 +107,19 @@ const ALGORITHMS = [
   'EdDSA',
 ] as const;
 
+const JWKS_ALLOWED = 'an http(s) URL, or the path of a file';
+
+/** Whether keys come from a URL, as against a file. */
+export const isUrl = (jwks: string): boolean => /^https?:\/\/./i.test(jwks);
+
 const jwt = strict({
-  claim: text('the name of a claim').min(1),
-  issuer: text('the expected iss').min(1),
-  audience: text('the expected aud').min(1),
-  jwks: text('an http(s) URL, or the path of a file').min(1),
+  claim: filled('the name of a claim'),
+  issuer: filled('the expected iss'),
+  audience: filled('the expected aud'),
+  jwks: filled(JWKS_ALLOWED).refine(
+    (value) => !/^https?:/i.test(value) || (isUrl(value) && URL.canParse(value)),
+    `not a URL (allowed: ${JWKS_ALLOWED})`,
+  ),
   algorithms: z
     .array(
       z.enum(ALGORITHMS, `not an algorithm for this (allowed: ${ALGORITHMS.join(', ')})`),
@@ -118,7 +130,7 @@ const jwt = strict({
 
 const source = z.union(
   [
-    strict({ header: headerName, trusted: z.boolean().default(false) }),
+    strict({ header: headerName, trusted: flag.default(false) }),
     strict({
       subdomain: text('example.com')
         .toLowerCase()
@@ -135,40 +147,78 @@ const source = z.union(
   'not a tenant source (allowed: one of header, subdomain, path, jwt)',
 );
 
-const routePath = text('/path').regex(
-  /^\/[!-~]*$/,
-  'not a path (allowed: / and what follows, without spaces)',
+const routePath = text('/path')
+  .regex(/^\/[!-~]*$/, 'not a path (allowed: / and what follows, without spaces)')
+  .refine((path) => !/[?#]/.test(path), 'has a query (allowed: the path alone)');
+
+const tenantless = z.union(
+  [cellName, strict({ hash: z.literal('client-address', 'unknown hash (allowed: client-address)') })],
+  'not a target (allowed: a cell name, or { hash: client-address })',
 );
 
 const route = strict({
-  path: routePath.refine((path) => !/[?#]/.test(path), 'has a query (allowed: the path alone)'),
-  tenantless: z
-    .union(
-      [cellName, strict({ hash: z.literal('client-address', 'unknown hash (allowed: client-address)') })],
-      'not a target (allowed: a cell name, or { hash: client-address })',
-    )
-    .optional(),
+  path: routePath,
+  tenantless: tenantless.optional(),
   timeoutMs: count(86_400_000).optional(),
 });
 
-export const fleetSchema = strict({
-  tenant: z
-    .array(source, 'not a list (allowed: a list of tenant sources)')
-    .min(1, 'empty (allowed: at least one source)')
-    .default(() => [{ header: 'x-tenant-id', trusted: false }]),
-  failover: strict({
-    requires: z.literal('none', 'not available (allowed: none)').default('none'),
-  }).prefault({}),
-  allowSharedNeighbour: z.boolean('not a boolean (allowed: true, false)').default(false),
-  cells: z.record(cellName, cell, 'missing or not a mapping (allowed: name: { origin, … })'),
-  generations: z
-    .array(generation, 'missing or not a list (allowed: the history, [{ add: [cell-a, …] }, …])')
-    .min(1, 'empty (allowed: at least one generation)'),
-  routes: z.array(route, 'not a list (allowed: a list of routes)').default(() => []),
+/** A route's path as it is compared: without the slash at its end. */
+export function routePrefix(path: string): string {
+  return path.length > 1 ? path.replace(/\/$/, '') : path;
+}
+
+export const fleetSchema = strict(
+  {
+    tenant: z
+      .array(source, 'not a list (allowed: a list of tenant sources)')
+      .min(1, 'empty (allowed: at least one source)')
+      .default(() => [{ header: 'x-tenant-id', trusted: false }]),
+    failover: strict({
+      requires: z.literal('none', 'not available (allowed: none)').default('none'),
+    }).prefault({}),
+    allowSharedNeighbour: flag.default(false),
+    cells: z.record(cellName, cell, 'missing or not a mapping (allowed: name: { origin, … })'),
+    generations: z
+      .array(generation, 'missing or not a list (allowed: the history, [{ add: [cell-a, …] }, …])')
+      .min(1, 'empty (allowed: at least one generation)'),
+    routes: z.array(route, 'not a list (allowed: a list of routes)').default(() => []),
+  },
+  ['pins'],
+);
+
+/**
+ * What of a wrong file can still be held against the rest of it: each part that is well formed, and nothing in place of
+ * one that is not.
+ */
+export const legibleSchema = z.object({
+  allowSharedNeighbour: fleetSchema.shape.allowSharedNeighbour.catch(false),
+  cells: z.record(
+    z.string(),
+    z
+      .object({
+        origin: origin.optional().catch(undefined),
+        zone: zone.optional().catch(undefined),
+        neighbour: cellName.optional().catch(undefined),
+        weight: weight.default(1).catch(1),
+      })
+      .catch({ weight: 1 }),
+  ),
+  generations: z.array(generation.strip()).catch(() => []),
+  routes: z
+    .array(
+      z
+        .object({
+          path: routePath.optional().catch(undefined),
+          tenantless: tenantless.optional().catch(undefined),
+        })
+        .catch({}),
+    )
+    .catch(() => []),
 });
 
 /** A pin's value, apart from its tenant: tenant IDs are read from the file's own text (see load.ts). */
 export const pinSchema = pin;
 
 export type FleetFile = z.infer<typeof fleetSchema>;
+export type LegibleFile = z.infer<typeof legibleSchema>;
 export type TenantSourceFile = FleetFile['tenant'][number];

@@ -22,16 +22,16 @@ export class ClientGone extends Error {
   override name = 'ClientGone';
 }
 
-const NO_CONNECTION: Record<string, string> = {
-  ECONNREFUSED: 'connection refused',
-  UND_ERR_CONNECT_TIMEOUT: 'connect timed out',
-  ETIMEDOUT: 'connect timed out',
-  EHOSTUNREACH: 'no route',
-  ENETUNREACH: 'no route',
-  EHOSTDOWN: 'no route',
-  ENOTFOUND: 'name not found',
-  EAI_AGAIN: 'name not found',
-};
+const NO_CONNECTION = new Map([
+  ['ECONNREFUSED', 'connection refused'],
+  ['UND_ERR_CONNECT_TIMEOUT', 'connect timed out'],
+  ['ETIMEDOUT', 'connect timed out'],
+  ['EHOSTUNREACH', 'no route'],
+  ['ENETUNREACH', 'no route'],
+  ['EHOSTDOWN', 'no route'],
+  ['ENOTFOUND', 'name not found'],
+  ['EAI_AGAIN', 'name not found'],
+]);
 
 const RESET = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
 const MALFORMED = /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH|INFO))/;
@@ -40,9 +40,9 @@ const MALFORMED = /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH|
 export function cellFailure(error: unknown): CellFailure {
   if (error instanceof BodyTooLarge)
     return { code: 'body-too-large', detail: 'The body is too long.', blame: 'none' };
-  const code = (error as { code?: unknown }).code;
+  const { code, name: kind } = (error ?? {}) as { code?: unknown; name?: unknown };
   const name = typeof code === 'string' ? code : '';
-  const noConnection = NO_CONNECTION[name];
+  const noConnection = NO_CONNECTION.get(name);
   if (noConnection !== undefined) {
     return { code: 'cell-connection-failed', detail: noConnection, blame: 'no-connection' };
   }
@@ -56,7 +56,8 @@ export function cellFailure(error: unknown): CellFailure {
       blame: 'exchange',
     };
   }
-  if (MALFORMED.test(name)) {
+  // Most errors of the parser carry no code, only the name of their class.
+  if (kind === 'HTTPParserError' || MALFORMED.test(name)) {
     return { code: 'cell-bad-response', detail: 'not a well-formed answer', blame: 'exchange' };
   }
   if (

@@ -1,6 +1,6 @@
 // The header lists of both directions: what is dropped, what is added, in which order.
 import type { Choice } from '../choose-cell.ts';
-import { headerOf, type RequestHead } from '../request-head.ts';
+import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
 import { traceparentFrom } from '../telemetry/trace.ts';
 
@@ -19,8 +19,15 @@ const HOP_BY_HOP = new Set([
 ]);
 
 /** Names that the router alone may set towards a cell; `Expect` it has answered itself. */
-const OURS = new Set(['x-tenant-id', 'x-request-id', 'traceparent', 'expect', 'x-forwarded-proto']);
-const FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port']);
+const OURS = new Set([
+  'x-tenant-id',
+  'x-request-id',
+  'traceparent',
+  'expect',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+]);
 
 /** No `Connection` header may take these away: requests would change their meaning without them. */
 const NEVER_NAMED = new Set(['host', 'content-length']);
@@ -36,19 +43,15 @@ function namedByConnection(value: string | null): Set<string> | null {
   );
 }
 
-function connectionValue(rawHeaders: readonly string[]): string | null {
-  let value: string | null = null;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() !== 'connection') continue;
-    value = value === null ? (rawHeaders[i + 1] ?? '') : `${value},${rawHeaders[i + 1]}`;
-  }
-  return value;
-}
-
 /** `X_Tenant_Id` becomes `X-Tenant-Id` in many a framework: what could pass for one of ours goes too. */
 function isReserved(name: string): boolean {
   const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
-  return OURS.has(plain) || plain.startsWith('x-cell-') || (plain !== name && FORWARDED.has(plain));
+  return OURS.has(plain) || plain.startsWith('x-cell-') || (plain !== name && tellsOfProxies(plain));
+}
+
+/** What a proxy says of those before it (RFC 7239, and its elder kin): believed of a trusted one alone. */
+function tellsOfProxies(name: string): boolean {
+  return name === 'forwarded' || name.startsWith('x-forwarded-');
 }
 
 export type Passage = {
@@ -68,13 +71,13 @@ export type Passage = {
 export function requestHeaders(passage: Passage): string[] {
   const { head, tenant, choice } = passage;
   const trace = traceparentFrom(headerOf(head, 'traceparent'));
-  const named = namedByConnection(connectionValue(head.rawHeaders));
+  const named = namedByConnection(listOf(head, 'connection'));
   const out: string[] = [];
   for (let i = 0; i + 1 < head.rawHeaders.length; i += 2) {
     const original = head.rawHeaders[i] ?? '';
     const name = original.toLowerCase();
     if (HOP_BY_HOP.has(name) || isReserved(name) || named?.has(name) === true) continue;
-    if (FORWARDED.has(name) && (name !== 'forwarded' || !head.fromTrustedProxy)) continue;
+    if (!head.fromTrustedProxy && tellsOfProxies(name)) continue;
     if (name === 'host' || (name === 'tracestate' && !trace.continues)) continue;
     out.push(original, head.rawHeaders[i + 1] ?? '');
   }
@@ -90,7 +93,7 @@ export function requestHeaders(passage: Passage): string[] {
 /** `X-Forwarded-*` are the router's own words, unless a trusted proxy stands before it. */
 function pushForwarded(out: string[], head: RequestHead): void {
   const trusted = (name: string): string | null => (head.fromTrustedProxy ? headerOf(head, name) : null);
-  const before = trusted('x-forwarded-for');
+  const before = head.fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
   out.push('x-forwarded-for', before === null ? head.peer : `${before}, ${head.peer}`);
   out.push('x-forwarded-proto', trusted('x-forwarded-proto') ?? 'http');
   const host = trusted('x-forwarded-host') ?? head.host;
@@ -103,7 +106,7 @@ function pushForwarded(out: string[], head: RequestHead): void {
  */
 export function responseHeaders(raw: readonly Buffer[], cell: string, requestId: string): string[] {
   const fields = raw.map((part) => part.toString('latin1'));
-  const named = namedByConnection(connectionValue(fields));
+  const named = namedByConnection(listOf({ rawHeaders: fields }, 'connection'));
   const out: string[] = [];
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const original = fields[i] ?? '';

@@ -55,6 +55,11 @@ function expectsEvents({ request }: Exchange): boolean {
   return request.headers.accept?.includes('text/event-stream') === true;
 }
 
+function isEventStream(headers: readonly string[]): boolean {
+  const at = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-type');
+  return at !== -1 && /^text\/event-stream\b/i.test(headers[at + 1] ?? '');
+}
+
 /** Takes a cell's answer from undici and writes it to the client as it comes. */
 export class Relay implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
@@ -87,8 +92,9 @@ export class Relay implements Dispatcher.DispatchHandler {
     const headers = responseHeaders(rawFields(controller.rawHeaders), cell, this.#exchange.requestId);
     response.writeHead(status, headers);
     response.on('drain', () => controller.resume());
+    this.#exchange.eventStream = isEventStream(headers);
     // An event stream's client waits for the head, not for the first event.
-    if (expectsEvents(this.#exchange)) response.flushHeaders();
+    if (this.#exchange.eventStream) response.flushHeaders();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -8,6 +8,10 @@ import { headersOf, rawFields, Relay, type CellObserver } from './relay.ts';
 
 /** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and a few probes. */
 const KEEP_ALIVE_MS = 30_000;
+/** What a client may send before the cell has granted the upgrade; more than that waits in its own socket. */
+const EARLY_BYTES_MOST = 65_536;
+/** After one side has said its last, the other may finish its sentence; a WebSocket has no use for half a connection. */
+const LINGER_MS = 2_000;
 
 /**
  * Asks the cell for the upgrade and, on its 101, joins the two sockets. Anything but a 101 is the answer to the
@@ -39,13 +43,13 @@ export function openTunnel(
 class TunnelRelay extends Relay {
   readonly #tunnelExchange: Exchange;
   readonly #cell: string;
-  readonly #early: Buffer;
+  readonly #early: EarlyBytes;
 
   constructor(exchange: Exchange, served: Served, observer: CellObserver, early: Buffer) {
     super(exchange, served, observer);
     this.#tunnelExchange = exchange;
     this.#cell = served.cell;
-    this.#early = early;
+    this.#early = new EarlyBytes(exchange.response.socket, early);
   }
 
   onRequestUpgrade(
@@ -64,9 +68,42 @@ class TunnelRelay extends Relay {
     const headers = responseHeaders(rawFields(controller.rawHeaders), this.#cell, requestId);
     clientSocket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS).setTimeout(0);
     clientSocket.write(switchingProtocols(headers), 'latin1');
-    if (this.#early.length > 0) cellSocket.write(this.#early);
+    const early = this.#early.take();
+    if (early.length > 0) cellSocket.write(early);
     join(clientSocket, cellSocket);
   }
+}
+
+/**
+ * Reads the client's socket until the cell has answered: a socket that nobody reads does not tell that its peer has
+ * left, and the cell would go on for nobody.
+ */
+class EarlyBytes {
+  readonly #socket: Duplex | null;
+  readonly #chunks: Buffer[];
+  #bytes = 0;
+
+  constructor(socket: Duplex | null, first: Buffer) {
+    this.#socket = socket;
+    this.#chunks = [first];
+    socket?.on('data', this.#onData).on('end', this.#onEnd);
+  }
+
+  /** Ends the reading; what came is the caller's to pass on. */
+  take(): Buffer {
+    this.#socket?.off('data', this.#onData).off('end', this.#onEnd);
+    return Buffer.concat(this.#chunks);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > EARLY_BYTES_MOST) this.#socket?.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#socket?.destroy();
+  };
 }
 
 function switchingProtocols(headers: readonly string[]): string {
@@ -79,7 +116,9 @@ function switchingProtocols(headers: readonly string[]): string {
 function join(client: Duplex, cell: Duplex): void {
   client.pipe(cell);
   cell.pipe(client);
+  let linger: NodeJS.Timeout | null = null;
   const end = (): void => {
+    if (linger !== null) clearTimeout(linger);
     client.destroy();
     cell.destroy();
   };
@@ -87,5 +126,6 @@ function join(client: Duplex, cell: Duplex): void {
     // Told by `close`, which follows every error.
     side.on('error', () => undefined);
     side.once('close', end);
+    side.once('end', () => (linger ??= setTimeout(end, LINGER_MS)));
   }
 }

@@ -34,6 +34,7 @@ export class Monitor {
   #beating = false;
   #beatAgain = false;
   #stopped = false;
+  #ready = false;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
     this.#config = config;
@@ -57,8 +58,8 @@ export class Monitor {
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    // The cells stay known: requests that still come while the router closes go where they went before.
     await Promise.all([...this.#cells.values()].map(({ prober }) => prober.stop()));
-    this.#cells.clear();
     await this.#store.leave(this.#config.ROUTER_ID).catch(() => undefined);
   }
 
@@ -67,11 +68,16 @@ export class Monitor {
     this.#replyListeners.push(listener);
   }
 
-  /** Ready: every cell was asked once, and the records are read or the store has been silent for a second. */
+  /**
+   * Ready: every cell was asked once, and the records are read or the store has been silent for a second. Once ready
+   * it stays so: a cell that joins later must not hold up the tenants of the others.
+   */
   get ready(): boolean {
+    if (this.#ready) return true;
     const probed = [...this.#cells.values()].every((cell) => cell.probed);
     const silent = performance.now() - this.#startedAtMs >= STORE_SILENT_MS;
-    return probed && (this.#answeredAtMs !== null || silent);
+    this.#ready = probed && (this.#answeredAtMs !== null || silent);
+    return this.#ready;
   }
 
   /** How old the shared knowledge is, in milliseconds; null while the store has never answered. */
@@ -242,6 +248,8 @@ export class Monitor {
   }
 
   #unanswered(error: unknown): void {
+    // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
+    this.#fleets.consider([]);
     if (this.#storeLost) return;
     this.#storeLost = true;
     const reason = error instanceof Error ? error.message : 'unknown error';

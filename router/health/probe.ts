@@ -40,7 +40,7 @@ export class Probe {
       const text = await answer.body.text();
       return this.#judge(answer.statusCode, text);
     } catch (error) {
-      return { ok: false, evidence: 'unreachable', reason: reasonOf(error), version: null };
+      return { ok: false, ...judgeError(error), version: null };
     }
   }
 
@@ -75,6 +75,16 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** A cell that answers, but not with what can be read, is there and ill. */
+function judgeError(error: unknown): { evidence: Evidence; reason: string } {
+  const { code, name } = error as { code?: string; name?: string };
+  if (name === 'HTTPParserError') return { evidence: 'failing', reason: 'answer is not HTTP' };
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    return { evidence: 'failing', reason: 'health answer is too large' };
+  }
+  return { evidence: 'unreachable', reason: reasonOf(error) };
+}
+
 /** The library's words may hold addresses; these do not. */
 function reasonOf(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
@@ -84,6 +94,5 @@ function reasonOf(error: unknown): string {
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return 'connection reset';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'name not found';
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'no route';
-  if (code?.startsWith('HPE_') === true) return 'answer is not HTTP';
   return 'probe failed';
 }

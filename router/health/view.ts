@@ -20,10 +20,14 @@ export class HealthView {
 
   /** Takes over records, whatever way and order they came: for each home the higher epoch stands. */
   apply(records: readonly HealthRecord[]): HealthRecord[] {
-    const newer = records.filter((record) => record.epoch > (this.#records.get(record.home)?.epoch ?? 0));
-    for (const record of newer) this.#records.set(record.home, record);
-    if (newer.length > 0) this.#rebuild();
-    return newer;
+    const newer = new Map<string, HealthRecord>();
+    for (const record of records) {
+      if (record.epoch <= (this.#records.get(record.home)?.epoch ?? 0)) continue;
+      this.#records.set(record.home, record);
+      newer.set(record.home, record);
+    }
+    if (newer.size > 0) this.#rebuild();
+    return [...newer.values()];
   }
 
   /** Every record this router holds, to bring back to a store that lost them. */

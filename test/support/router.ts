@@ -1,8 +1,10 @@
 // The real router as a process of its own, on ports of the kernel's choosing, with a fleet file of the test's.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { stringify } from 'yaml';
 import { until } from './wait.ts';
 
@@ -35,8 +37,14 @@ export function fleetOf(
   return { cells, generations: [{ add: Object.keys(cells) }], ...more };
 }
 
-/** Starts a router and waits until it is ready. `env` beats the defaults, which are quick. */
-export async function startRouter(fleet: unknown, env: Record<string, string> = {}): Promise<RunningRouter> {
+/**
+ * Starts a router and waits until it is ready, or only until it listens. `env` beats the defaults, which are quick.
+ */
+export async function startRouter(
+  fleet: unknown,
+  env: Record<string, string> = {},
+  { untilReady = true }: { untilReady?: boolean } = {},
+): Promise<RunningRouter> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-router-'));
   const fleetFile = join(folder, 'fleet.yaml');
   const writeFleet = async (next: unknown): Promise<void> => {
@@ -66,7 +74,9 @@ export async function startRouter(fleet: unknown, env: Record<string, string> = 
     });
     const url = String(listening['address']);
     const admin = String(listening['admin']);
-    await until('the router is ready', async () => (await fetch(`${admin}/readyz`)).status === 200);
+    if (untilReady) {
+      await until('the router is ready', async () => (await fetch(`${admin}/readyz`)).status === 200);
+    }
     return {
       url,
       admin,
@@ -80,7 +90,8 @@ export async function startRouter(fleet: unknown, env: Record<string, string> = 
       kill: (signal) => child.kill(signal),
       stop: async () => {
         child.kill('SIGTERM');
-        const code = await exited;
+        const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+        const code = await exited.finally(() => clearTimeout(limit));
         await clean();
         return code;
       },
@@ -92,6 +103,32 @@ export async function startRouter(fleet: unknown, env: Record<string, string> = 
     throw error;
   }
 }
+
+/** Runs a router that is expected to end by itself, and answers how. `fleet` as text, or as data. */
+export async function runRouterToEnd(
+  fleet: unknown,
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; stderr: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'cellgate-router-'));
+  try {
+    const fleetFile = join(folder, 'fleet.yaml');
+    await writeFile(fleetFile, typeof fleet === 'string' ? fleet : stringify(fleet));
+    const child = spawn(process.execPath, ['router/main.ts'], {
+      cwd: ROOT,
+      env: { PATH: process.env['PATH'], ...QUICK, FLEET_FILE: fleetFile, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    clearTimeout(limit);
+    return { code: code as number | null, stderr };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Longer than any end takes in these tests: a bound against hanging. */
+const STOP_LIMIT_MS = 20_000;
 
 const QUICK = {
   HOST: '127.0.0.1',

@@ -20,6 +20,8 @@ export type StubCell = {
   /** Open connections now. */
   sockets: Set<Socket>;
   server: Server;
+  /** Path (without query) → what answers it instead; a test may add to it. */
+  scripts: Map<string, RequestListener>;
   /** What `/health` says; a test may change it. */
   health: { status: number; body: unknown };
   /** Ends the listener and every connection, as a dead process would. The port stays free for `reopen`. */
@@ -38,13 +40,17 @@ export type StubOptions = {
 export async function startStubCell(id: string, options: StubOptions = {}): Promise<StubCell> {
   const seen: SeenRequest[] = [];
   const sockets = new Set<Socket>();
+  const scripts = new Map<string, RequestListener>();
   const health = { status: 200, body: { cell: id, version: '1.0.0', status: 'ok', checks: {} } as unknown };
   const handler = options.handler ?? answerWithEcho(id, seen);
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     if (request.url === '/health') {
       response.writeHead(health.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(health.body));
-    } else handler(request, response);
+      return;
+    }
+    const script = scripts.get(request.url?.split('?')[0] ?? '') ?? handler;
+    script(request, response);
   });
   if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
   server.on('connection', (socket) => {
@@ -73,6 +79,7 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
     seen,
     sockets,
     server,
+    scripts,
     health,
     die,
     reopen: () => listen(port),

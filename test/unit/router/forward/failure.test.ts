@@ -1,0 +1,60 @@
+// What an error between the router and a cell means, in words that name no address.
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BodyTooLarge, cellFailure } from '../../../../router/forward/failure.ts';
+
+function error(code: string): Error {
+  return Object.assign(new Error(`connect ${code} 10.0.0.9:4101`), { code });
+}
+
+test.each([
+  ['ECONNREFUSED', 'cell-connection-failed', 'no-connection'],
+  ['UND_ERR_CONNECT_TIMEOUT', 'cell-connection-failed', 'no-connection'],
+  ['ETIMEDOUT', 'cell-connection-failed', 'no-connection'],
+  ['EHOSTUNREACH', 'cell-connection-failed', 'no-connection'],
+  ['ENOTFOUND', 'cell-connection-failed', 'no-connection'],
+  ['ECONNRESET', 'cell-connection-failed', 'exchange'],
+  ['EPIPE', 'cell-connection-failed', 'exchange'],
+  ['UND_ERR_SOCKET', 'cell-connection-failed', 'exchange'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'cell-timeout', 'exchange'],
+  ['UND_ERR_BODY_TIMEOUT', 'cell-timeout', 'exchange'],
+  ['HPE_INVALID_CONSTANT', 'cell-bad-response', 'exchange'],
+  ['UND_ERR_HEADERS_OVERFLOW', 'cell-bad-response', 'exchange'],
+  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'cell-bad-response', 'exchange'],
+  ['UND_ERR_INVALID_ARG', 'bad-request', 'none'],
+  ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'bad-request', 'none'],
+  ['ESOMETHING', 'cell-connection-failed', 'exchange'],
+])('%s is %s, and says of the cell: %s', (code, refusal, blame) => {
+  expect(cellFailure(error(code))).toMatchObject({ code: refusal, blame });
+});
+
+test('a body that is too long is nobody’s fault but the client’s', () => {
+  expect(cellFailure(new BodyTooLarge())).toMatchObject({ code: 'body-too-large', blame: 'none' });
+});
+
+test('no detail repeats what a library said', () => {
+  fc.assert(
+    fc.property(fc.string(), (code) => {
+      expect(cellFailure(error(code)).detail).not.toContain('10.0.0.9');
+    }),
+  );
+});
+
+test('whatever is thrown is a failure with words of its own', () => {
+  for (const thrown of [
+    null,
+    undefined,
+    'text',
+    5,
+    {},
+    { code: 7 },
+    error('constructor'),
+    error('__proto__'),
+  ]) {
+    expect(cellFailure(thrown)).toEqual({
+      code: 'cell-connection-failed',
+      detail: 'connection failed',
+      blame: 'exchange',
+    });
+  }
+});

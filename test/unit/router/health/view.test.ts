@@ -1,0 +1,114 @@
+// What a router knows: for each home the newest record, whatever way it came.
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
+import { HealthView } from '../../../../router/health/view.ts';
+import { awayRecord } from '../../../support/machine.ts';
+import { fleetFrom, PAIR } from '../fleet/fleets.ts';
+
+const HOMES = ['cell-a', 'cell-b', 'cell-c'];
+const THREE = {
+  cells: Object.fromEntries(HOMES.map((id, i) => [id, { origin: `http://127.0.0.1:${4101 + i}` }])),
+  generations: [{ add: HOMES }],
+};
+
+function placementWith(neighbourOfA: string) {
+  const cells = { ...THREE.cells, 'cell-a': { ...THREE.cells['cell-a'], neighbour: neighbourOfA } };
+  return fleetFrom({ ...THREE, cells }).placement;
+}
+
+const PLACEMENT = placementWith('cell-b');
+const OTHER = placementWith('cell-c');
+
+test('a home of which nothing is known is served by itself, with the file’s neighbour', () => {
+  expect(new HealthView(PLACEMENT).recordOf('cell-a')).toEqual(initialRecord('cell-a', 'cell-b'));
+});
+
+test('a home that is not in the fleet is served by itself, without a neighbour', () => {
+  expect(new HealthView(PLACEMENT).recordOf('cell-z')).toEqual(initialRecord('cell-z', null));
+});
+
+test('a newer record is taken over and told', () => {
+  const view = new HealthView(PLACEMENT);
+  const away = awayRecord('cell-a', 'cell-b', 2);
+  expect(view.apply([away])).toEqual([away]);
+  expect(view.recordOf('cell-a')).toEqual(away);
+});
+
+test('a record that is not newer changes nothing and is not told', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-a', 'cell-b', 5)]);
+  const late = { ...initialRecord('cell-a', 'cell-b'), epoch: 5 };
+  expect(view.apply([late, { ...late, epoch: 4 }])).toEqual([]);
+  expect(view.recordOf('cell-a').state).toBe('failed-over');
+});
+
+test('of two records of a home in one message the newer one stands, and it alone is told', () => {
+  for (const epochs of [
+    [5, 3],
+    [3, 5],
+  ]) {
+    const view = new HealthView(PLACEMENT);
+    const told = view.apply(epochs.map((epoch) => awayRecord('cell-a', 'cell-b', epoch)));
+    expect([view.recordOf('cell-a').epoch, told.map(({ epoch }) => epoch)]).toEqual([5, [5]]);
+  }
+});
+
+const batches = fc.array(
+  fc.array(
+    fc
+      .record({ home: fc.constantFrom(...HOMES), epoch: fc.integer({ min: 1, max: 50 }) })
+      .map(({ home, epoch }): HealthRecord => ({ ...awayRecord(home, 'cell-b', epoch), since: epoch })),
+    { maxLength: 6 },
+  ),
+  { maxLength: 10 },
+);
+
+test('whatever the order, for each home the highest epoch stands', () => {
+  fc.assert(
+    fc.property(batches, (all) => {
+      const view = new HealthView(PLACEMENT);
+      for (const batch of all) view.apply(batch);
+      for (const home of HOMES) {
+        const epochs = all.flat().flatMap((record) => (record.home === home ? [record.epoch] : []));
+        expect(view.recordOf(home).epoch).toBe(Math.max(1, ...epochs));
+      }
+    }),
+  );
+});
+
+test('an epoch never goes back', () => {
+  fc.assert(
+    fc.property(batches, (all) => {
+      const view = new HealthView(PLACEMENT);
+      let before = HOMES.map(() => 0);
+      for (const batch of all) {
+        view.apply(batch);
+        const after = HOMES.map((home) => view.recordOf(home).epoch);
+        after.forEach((epoch, i) => expect(epoch).toBeGreaterThanOrEqual(before[i] ?? 0));
+        before = after;
+      }
+    }),
+  );
+});
+
+test('while a home serves, its neighbour is the file’s', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3 }]);
+  view.setPlacement(OTHER);
+  expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-c', epoch: 3 });
+});
+
+test('while a home is away, its neighbour is the one that stands in for it', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-a', 'cell-b', 3)]);
+  view.setPlacement(OTHER);
+  expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-b', target: 'cell-b' });
+});
+
+test('records of homes that the file no longer has are kept, to be brought back with the others', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-c', 'cell-a', 3)]);
+  view.setPlacement(fleetFrom(PAIR).placement);
+  expect(view.records).toEqual([awayRecord('cell-c', 'cell-a', 3)]);
+});

@@ -1,0 +1,169 @@
+// Admission: home first, guests in a bounded lane, tunnels apart.
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Role } from '../../../router/choose-cell.ts';
+import type { Cell } from '../../../router/fleet/fleet.ts';
+import { Lanes } from '../../../router/lanes.ts';
+
+function cells(concurrency: number, tunnels = 10, ids = ['cell-a']): Map<string, Cell> {
+  return new Map(
+    ids.map((id) => [
+      id,
+      { id, origin: `http://${id}`, zone: null, capacity: { concurrency, rps: 1, tunnels }, tags: {} },
+    ]),
+  );
+}
+
+function lanesOf(concurrency: number, tunnels = 10): Lanes {
+  const lanes = new Lanes();
+  lanes.setFleet(cells(concurrency, tunnels));
+  return lanes;
+}
+
+/** How many get in before the lane is full. */
+function fill(lanes: Lanes, role: Role): number {
+  let inside = 0;
+  while (inside < 10_000 && lanes.enter('cell-a', role)) inside += 1;
+  return inside;
+}
+
+function inside(lanes: Lanes) {
+  const [lane] = lanes.inside();
+  return lane;
+}
+
+test('a cell takes as many of its own tenants’ requests as its concurrency', () => {
+  expect(fill(lanesOf(32), 'home')).toBe(32);
+});
+
+test('who leaves makes room', () => {
+  const lanes = lanesOf(1);
+  fill(lanes, 'home');
+  lanes.leave('cell-a', 'home');
+  expect(lanes.enter('cell-a', 'home')).toBe(true);
+});
+
+test('guests get at most half of a cell, empty as it may be', () => {
+  expect(fill(lanesOf(32), 'guest')).toBe(16);
+});
+
+test('guests get what the cell’s own tenants leave free', () => {
+  const lanes = lanesOf(32);
+  for (let i = 0; i < 24; i += 1) lanes.enter('cell-a', 'home');
+  expect(fill(lanes, 'guest')).toBe(8);
+});
+
+test('guests keep a sixteenth of a cell however busy it is', () => {
+  const lanes = lanesOf(32);
+  expect(fill(lanes, 'home')).toBe(32);
+  expect(fill(lanes, 'guest')).toBe(2);
+});
+
+test('the smallest cell has room for one guest', () => {
+  expect(fill(lanesOf(1), 'guest')).toBe(1);
+});
+
+test('guests in their lane leave the cell’s own tenants at least half', () => {
+  const lanes = lanesOf(32);
+  fill(lanes, 'guest');
+  expect(fill(lanes, 'home')).toBe(16);
+});
+
+test('routers divide the capacity between them', () => {
+  const lanes = lanesOf(32, 8);
+  lanes.setRouters(4);
+  expect(fill(lanes, 'home')).toBe(8);
+  expect([...Array(9)].map(() => lanes.enterTunnel('cell-a')).filter(Boolean)).toHaveLength(2);
+});
+
+test('with more routers than capacity each still has room for one', () => {
+  const lanes = lanesOf(2);
+  lanes.setRouters(5);
+  expect(fill(lanes, 'home')).toBe(1);
+});
+
+test('a count of no routers changes nothing: the last known one stands', () => {
+  const lanes = lanesOf(32);
+  lanes.setRouters(2);
+  lanes.setRouters(0);
+  expect(fill(lanes, 'home')).toBe(16);
+});
+
+test('tunnels have a limit of their own and take no room from requests', () => {
+  const lanes = lanesOf(4, 2);
+  expect([1, 2, 3].map(() => lanes.enterTunnel('cell-a'))).toEqual([true, true, false]);
+  expect(fill(lanes, 'home')).toBe(4);
+  lanes.leaveTunnel('cell-a');
+  expect(lanes.enterTunnel('cell-a')).toBe(true);
+});
+
+test('nobody enters a cell that is not in the fleet', () => {
+  const lanes = lanesOf(4);
+  expect([
+    lanes.enter('cell-z', 'home'),
+    lanes.enter('cell-z', 'guest'),
+    lanes.enterTunnel('cell-z'),
+  ]).toEqual([false, false, false]);
+});
+
+test('what is inside stays counted when the fleet changes', () => {
+  const lanes = lanesOf(8);
+  lanes.enter('cell-a', 'home');
+  lanes.setFleet(cells(2));
+  expect(inside(lanes)).toMatchObject({ home: 1, limit: 2 });
+  expect(fill(lanes, 'home')).toBe(1);
+});
+
+test('a removed cell is counted until it is empty', () => {
+  const lanes = lanesOf(8);
+  lanes.enter('cell-a', 'guest');
+  lanes.setFleet(cells(8, 10, ['cell-b']));
+  expect([...lanes.inside()].map(({ cell }) => cell)).toEqual(['cell-a', 'cell-b']);
+  lanes.leave('cell-a', 'guest');
+  lanes.setRouters(2);
+  expect([...lanes.inside()].map(({ cell }) => cell)).toEqual(['cell-b']);
+});
+
+test('cells share nothing', () => {
+  const lanes = new Lanes();
+  lanes.setFleet(cells(4, 4, ['cell-a', 'cell-b']));
+  fill(lanes, 'home');
+  expect(lanes.enter('cell-b', 'home')).toBe(true);
+});
+
+test('whatever comes and goes, counts are exact and limits hold', () => {
+  const steps = fc.array(fc.constantFrom('home', 'guest', 'tunnel', '-home', '-guest', '-tunnel'), {
+    maxLength: 300,
+  });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 5 }),
+      steps,
+      (size, routers, all) => {
+        const lanes = lanesOf(size, size);
+        lanes.setRouters(routers);
+        const limit = Math.max(1, Math.floor(size / routers));
+        const floor = Math.max(1, Math.floor(limit / 16));
+        const counts = { home: 0, guest: 0, tunnel: 0 };
+        for (const step of all) {
+          const kind = step.replace('-', '') as keyof typeof counts;
+          if (step === kind) {
+            const entered = kind === 'tunnel' ? lanes.enterTunnel('cell-a') : lanes.enter('cell-a', kind);
+            if (entered) counts[kind] += 1;
+          } else if (counts[kind] > 0) {
+            if (kind === 'tunnel') lanes.leaveTunnel('cell-a');
+            else lanes.leave('cell-a', kind);
+            counts[kind] -= 1;
+          }
+          const { home, guest, tunnel } = counts;
+          expect(inside(lanes)).toMatchObject({ home, guest, tunnels: tunnel, limit });
+          expect(home).toBeLessThanOrEqual(limit);
+          expect(guest).toBeLessThanOrEqual(Math.max(floor, Math.floor(limit / 2)));
+          expect(home + guest).toBeLessThanOrEqual(limit + floor);
+          expect(tunnel).toBeLessThanOrEqual(limit);
+        }
+      },
+    ),
+  );
+});
