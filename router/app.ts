@@ -1,14 +1,10 @@
 // The public side of the router: one request passes through these steps, in this order.
-import { chooseCell } from './choose-cell.ts';
 import type { Config } from './config.ts';
-import type { Exchange, ExchangeEnd, Served } from './exchange.ts';
+import type { Exchange, ExchangeEnd } from './exchange.ts';
 import type { Fleet, Route } from './fleet/fleet.ts';
 import type { FleetHolder } from './fleet/holder.ts';
-import type { CellPools } from './forward/pools.ts';
-import { forward } from './forward/relay.ts';
-import { openTunnel } from './forward/tunnel.ts';
+import type { Courier } from './forward/courier.ts';
 import type { Monitor } from './health/monitor.ts';
-import type { Lanes } from './lanes.ts';
 import { bucketOf } from './placement/hash.ts';
 import { clientAddress, hasTwoHosts } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
@@ -21,8 +17,7 @@ export type Parts = {
   config: Config;
   fleets: FleetHolder;
   monitor: Monitor;
-  lanes: Lanes;
-  pools: CellPools;
+  courier: Courier;
   tokens: TokenVerifier;
   metrics: Metrics;
   logRequest: (line: RequestLine) => void;
@@ -81,14 +76,14 @@ export class App {
     }
     exchange.tenant = answer.tenant;
     const { home } = fleet.placement.locate(answer.tenant);
-    this.#serveFrom(exchange, home, early);
+    this.#parts.courier.serve(exchange, home, early);
   }
 
   #serveTenantless(exchange: Exchange, fleet: Fleet, route: Route, early: Buffer): void {
     const target = route.tenantless;
     if (target === null) return;
     if ('cell' in target) {
-      this.#serveFrom(exchange, target.cell, early);
+      this.#parts.courier.serve(exchange, target.cell, early);
       return;
     }
     if (!HASHED_METHODS.includes(exchange.head.method)) {
@@ -96,45 +91,7 @@ export class App {
       return;
     }
     const { home } = fleet.placement.locateBucket(bucketOf(clientAddress(exchange.head)));
-    this.#serveFrom(exchange, home, early);
-  }
-
-  #serveFrom(exchange: Exchange, home: string, early: Buffer): void {
-    const choice = chooseCell(home, this.#parts.monitor);
-    if ('refusal' in choice) {
-      exchange.refuse(choice.refusal, null);
-      return;
-    }
-    if (!this.#admit(exchange, choice)) {
-      exchange.refuse('cell-overloaded', null);
-      return;
-    }
-    this.#send(exchange, choice, early);
-  }
-
-  #admit(exchange: Exchange, choice: Served): boolean {
-    const { lanes } = this.#parts;
-    const { cell, role } = choice;
-    if (exchange.kind === 'tunnel') {
-      if (!lanes.enterTunnel(cell)) return false;
-      exchange.onEnd(() => lanes.leaveTunnel(cell));
-    } else {
-      if (!lanes.enter(cell, role)) return false;
-      exchange.onEnd(() => lanes.leave(cell, role));
-    }
-    return true;
-  }
-
-  #send(exchange: Exchange, choice: Served, early: Buffer): void {
-    const { pools, monitor, config } = this.#parts;
-    const pool = pools.of(choice.cell);
-    if (pool === undefined) {
-      exchange.refuse('cell-unavailable', null);
-      return;
-    }
-    exchange.served = choice;
-    if (exchange.kind === 'tunnel') openTunnel(exchange, choice, pool, monitor, early);
-    else forward(exchange, choice, pool, monitor, config.MAX_BODY_BYTES);
+    this.#parts.courier.serve(exchange, home, early);
   }
 
   #account({ exchange, status, headMs, durationMs }: ExchangeEnd): void {

@@ -54,6 +54,27 @@ const redisUrl = z.string().superRefine((value, context) => {
   }
 });
 
+const ratio = (fallback: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, 'not a ratio (allowed: 0–1)')
+    .transform(Number)
+    .default(fallback);
+
+/** `name:token,name:token` → token by name; a bare token is named `admin`. The messages never repeat a token. */
+const adminTokens = z.string().transform((value, context): Map<string, string> => {
+  const tokens = new Map<string, string>();
+  for (const entry of value.split(',')) {
+    const [, name = 'admin', token = ''] =
+      /^(?:([A-Za-z0-9_.@-]{1,64}):)?([\x21-\x2b\x2d-\x7e]{8,512})$/.exec(entry.trim()) ?? [];
+    if (token === '')
+      context.addIssue('not well formed (allowed: name:token,… with tokens of 8–512 characters)');
+    else if (tokens.has(name)) context.addIssue(`two tokens for ${name} (allowed: one a name)`);
+    else tokens.set(name, token);
+  }
+  return tokens;
+});
+
 const schema = z.object({
   HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('0.0.0.0'),
   PORT: port(8080),
@@ -70,7 +91,17 @@ const schema = z.object({
   RISE: wholeNumber(4, 1, 100),
   CELL_CONNECT_TIMEOUT_MS: ms(500, 1),
   CELL_TIMEOUT_MS: ms(30_000, 1),
+  HOLD_MS: ms(3_500),
+  HOLD_MAX: wholeNumber(1_000, 0, 1_000_000),
+  REPLAY_BYTES: wholeNumber(65_536, 0, 1_073_741_824),
   MIN_DWELL_MS: ms(10_000),
+  MAX_FAILED_OVER: ratio(0.34),
+  NEIGHBOUR_LOST_MS: ms(30_000),
+  REDIS_DOWN_POLICY: oneOf('freeze', ['freeze', 'local']),
+  REDIS_DOWN_LOCAL_MS: ms(5_000),
+  SNAPSHOT_FILE: z.string().optional(),
+  CELL_TOKEN: text(/^[\x21-\x7e]{1,512}$/, '1–512 printable ASCII characters').optional(),
+  ADMIN_TOKEN: adminTokens.default(() => new Map()),
   DRAIN_GRACE_MS: ms(0),
   DRAIN_TIMEOUT_MS: ms(30_000),
   TRUSTED_PROXIES: cidrs.default(() => new BlockList()),

@@ -63,6 +63,12 @@ export class Lanes {
     if (lane !== undefined) lane[role] -= 1;
   }
 
+  /** How many requests are inside a cell now, tunnels apart. */
+  insideOf(cell: string): number {
+    const lane = this.#lanes.get(cell);
+    return lane === undefined ? 0 : lane.home + lane.guest;
+  }
+
   enterTunnel(cell: string): boolean {
     const lane = this.#lanes.get(cell);
     if (lane === undefined || lane.tunnels >= lane.tunnelLimit) return false;

@@ -7,6 +7,7 @@ import { ConfigError, readConfig, type Config } from './config.ts';
 import { faultLine } from './faults.ts';
 import { FleetHolder } from './fleet/holder.ts';
 import { FleetFileError } from './fleet/load.ts';
+import { Courier } from './forward/courier.ts';
 import { CellPools } from './forward/pools.ts';
 import { createStore } from './health/create-store.ts';
 import { Monitor } from './health/monitor.ts';
@@ -32,7 +33,8 @@ async function run(config: Config): Promise<void> {
   const metrics = new Metrics();
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
-  const app = new App({ config, fleets, monitor, lanes, pools, tokens, metrics, logRequest });
+  const courier = new Courier(config, monitor, lanes, pools);
+  const app = new App({ config, fleets, monitor, courier, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
@@ -43,6 +45,8 @@ async function run(config: Config): Promise<void> {
     lanes.setFleet(cells);
     pools.setFleet(cells);
   });
+  monitor.onRecords((records) => courier.verdict(records));
+  monitor.onProbedWell((cell) => courier.probedWell(cell));
   monitor.onReply(() => lanes.setRouters(monitor.liveRouters));
 
   const close = async (): Promise<void> => {

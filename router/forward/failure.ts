@@ -8,8 +8,11 @@ export type CellFailure = {
   >;
   /** The router's own words, without addresses. */
   detail: string;
-  /** What it says of the cell: no connection, a broken exchange, or nothing (it was the client's or ours). */
-  blame: 'no-connection' | 'exchange' | 'none';
+  /**
+   * What it says of the cell: no connection, a connection that broke, an answer that is late or malformed, or nothing
+   * (it was the client's or ours).
+   */
+  blame: 'no-connection' | 'reset' | 'answer' | 'none';
 };
 
 /** The client's body was longer than `MAX_BODY_BYTES`. */
@@ -47,18 +50,18 @@ export function cellFailure(error: unknown): CellFailure {
     return { code: 'cell-connection-failed', detail: noConnection, blame: 'no-connection' };
   }
   if (name === 'UND_ERR_HEADERS_TIMEOUT' || name === 'UND_ERR_BODY_TIMEOUT') {
-    return { code: 'cell-timeout', detail: 'no answer in time', blame: 'exchange' };
+    return { code: 'cell-timeout', detail: 'no answer in time', blame: 'answer' };
   }
   if (RESET.has(name)) {
     return {
       code: 'cell-connection-failed',
       detail: 'connection closed before an answer',
-      blame: 'exchange',
+      blame: 'reset',
     };
   }
   // Most errors of the parser carry no code, only the name of their class.
   if (kind === 'HTTPParserError' || MALFORMED.test(name)) {
-    return { code: 'cell-bad-response', detail: 'not a well-formed answer', blame: 'exchange' };
+    return { code: 'cell-bad-response', detail: 'not a well-formed answer', blame: 'answer' };
   }
   if (
     name === 'UND_ERR_INVALID_ARG' ||
@@ -67,5 +70,5 @@ export function cellFailure(error: unknown): CellFailure {
   ) {
     return { code: 'bad-request', detail: 'The request can not be written as HTTP/1.1.', blame: 'none' };
   }
-  return { code: 'cell-connection-failed', detail: 'connection failed', blame: 'exchange' };
+  return { code: 'cell-connection-failed', detail: 'connection failed', blame: 'reset' };
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
 import { responseHeaders } from './headers.ts';
-import { headersOf, rawFields, Relay, type CellObserver } from './relay.ts';
+import { Attempt, headersOf, rawFields, type AttemptEvents } from './attempt.ts';
 
 /** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and a few probes. */
 const KEEP_ALIVE_MS = 30_000;
@@ -18,38 +18,22 @@ const LINGER_MS = 2_000;
  * client's request as it stands; an unreachable cell is a refusal before any 101. `early`: bytes that the client sent
  * right behind its request. Pings, fragments, extensions and close codes belong to the two ends (RFC 6455).
  */
-export function openTunnel(
-  exchange: Exchange,
-  served: Served,
-  pool: Pool,
-  observer: CellObserver,
-  early: Buffer,
-): void {
-  const relay = new TunnelRelay(exchange, served, observer, early);
-  const options: Dispatcher.DispatchOptions = {
-    path: exchange.head.target,
-    method: 'GET',
-    headers: headersOf(exchange, served),
-    upgrade: 'websocket',
-    headersTimeout: exchange.timeoutMs,
-  };
-  try {
-    pool.dispatch(options, relay);
-  } catch (error) {
-    relay.fail(error);
-  }
-}
-
-class TunnelRelay extends Relay {
-  readonly #tunnelExchange: Exchange;
-  readonly #cell: string;
+export class TunnelAttempt extends Attempt {
   readonly #early: EarlyBytes;
 
-  constructor(exchange: Exchange, served: Served, observer: CellObserver, early: Buffer) {
-    super(exchange, served, observer);
-    this.#tunnelExchange = exchange;
-    this.#cell = served.cell;
-    this.#early = new EarlyBytes(exchange.response.socket, early);
+  constructor(exchange: Exchange, served: Served, events: AttemptEvents, early: EarlyBytes) {
+    super(exchange, served, events);
+    this.#early = early;
+  }
+
+  open(pool: Pool): void {
+    this.dispatch(pool, {
+      path: this.exchange.head.target,
+      method: 'GET',
+      headers: headersOf(this.exchange, this.served),
+      upgrade: 'websocket',
+      headersTimeout: this.exchange.timeoutMs,
+    });
   }
 
   onRequestUpgrade(
@@ -58,14 +42,14 @@ class TunnelRelay extends Relay {
     _: IncomingHttpHeaders,
     cellSocket: Duplex,
   ): void {
-    const { response, requestId } = this.#tunnelExchange;
+    const { response, requestId } = this.exchange;
     const clientSocket = response.socket;
     if (clientSocket === null || clientSocket.destroyed) {
       cellSocket.destroy();
       return;
     }
-    this.#tunnelExchange.answering(status);
-    const headers = responseHeaders(rawFields(controller.rawHeaders), this.#cell, requestId);
+    this.finishOpen(status);
+    const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, requestId);
     clientSocket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS).setTimeout(0);
     clientSocket.write(switchingProtocols(headers), 'latin1');
     const early = this.#early.take();
@@ -78,7 +62,7 @@ class TunnelRelay extends Relay {
  * Reads the client's socket until the cell has answered: a socket that nobody reads does not tell that its peer has
  * left, and the cell would go on for nobody.
  */
-class EarlyBytes {
+export class EarlyBytes {
   readonly #socket: Duplex | null;
   readonly #chunks: Buffer[];
   #bytes = 0;

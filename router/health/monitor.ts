@@ -4,17 +4,32 @@ import type { Config } from '../config.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import { Opinion, type OpinionState } from './opinion.ts';
-import { Probe, type ProbeResult } from './probe.ts';
+import { Fence } from './fence.ts';
+import { Probe, type ProbeResult, type Told } from './probe.ts';
 import { Prober } from './prober.ts';
 import type { HealthRecord, Vote } from './record.ts';
 import type { BeatReply, Store } from './store.ts';
+import { Snapshot } from './snapshot.ts';
 import { HealthView } from './view.ts';
+import { readRule } from './wire.ts';
 
 const BEAT_INTERVAL_MS = 1_000;
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
 
-type Watched = { origin: string; opinion: Opinion; prober: Prober; version: string | null; probed: boolean };
+/** A cell that fails within this time of a change of its version is suspected of a bad release. */
+const RELEASE_SUSPECT_MS = 60_000;
+
+type Watched = {
+  origin: string;
+  opinion: Opinion;
+  prober: Prober;
+  version: string | null;
+  versionSinceMs: number | null;
+  caughtUp: boolean | null;
+  degraded: boolean;
+  probed: boolean;
+};
 
 export class Monitor {
   readonly view: HealthView;
@@ -25,6 +40,10 @@ export class Monitor {
   readonly #cells = new Map<string, Watched>();
   readonly #startedAtMs = performance.now();
   readonly #replyListeners: ((reply: BeatReply) => void)[] = [];
+  readonly #recordListeners: ((records: readonly HealthRecord[]) => void)[] = [];
+  readonly #probedWellListeners: ((cell: string) => void)[] = [];
+  readonly #fence: Fence;
+  readonly #snapshot: Snapshot | null;
   #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
   #answeredAtMs: number | null = null;
   #storeLost = false;
@@ -35,6 +54,7 @@ export class Monitor {
   #beatAgain = false;
   #stopped = false;
   #ready = false;
+  #toRestore = false;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
     this.#config = config;
@@ -42,6 +62,9 @@ export class Monitor {
     this.#store = store;
     this.#log = log;
     this.view = new HealthView(fleets.active.placement);
+    this.#fence = new Fence(config.CELL_TOKEN ?? null, log);
+    this.#snapshot = config.SNAPSHOT_FILE === undefined ? null : new Snapshot(config.SNAPSHOT_FILE, log);
+    this.view.apply(this.#snapshot?.read() ?? []);
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
       (records) => this.#learn(records),
@@ -61,6 +84,27 @@ export class Monitor {
     // The cells stay known: requests that still come while the router closes go where they went before.
     await Promise.all([...this.#cells.values()].map(({ prober }) => prober.stop()));
     await this.#store.leave(this.#config.ROUTER_ID).catch(() => undefined);
+    await Promise.all([this.#fence.close(), this.#snapshot?.settled()]);
+  }
+
+  /** Called with the records that changed, as soon as this router knows of them. */
+  onRecords(listener: (records: readonly HealthRecord[]) => void): void {
+    this.#recordListeners.push(listener);
+  }
+
+  /** Called after each probe that a cell answered well. */
+  onProbedWell(listener: (cell: string) => void): void {
+    this.#probedWellListeners.push(listener);
+  }
+
+  /** Somebody knows more than this router: asks the store now instead of at the next beat. */
+  askStore(): void {
+    this.#beatSoon();
+  }
+
+  /** Brings the rule in force for `home` to `cell`. */
+  async deliverRule(home: string, cell: string): Promise<void> {
+    await this.#fence.deliver(this.recordOf(home), cell);
   }
 
   /** Called after each beat that the store answered. */
@@ -172,16 +216,59 @@ export class Monitor {
     const { PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS, FALL, RISE } = this.#config;
     const probe = new Probe(id, origin, PROBE_TIMEOUT_MS);
     const prober = new Prober(probe, PROBE_INTERVAL_MS, (result) => this.#probed(id, result));
-    return { origin, opinion: new Opinion(FALL, RISE), prober, version: null, probed: false };
+    return {
+      origin,
+      opinion: new Opinion(FALL, RISE),
+      prober,
+      version: null,
+      versionSinceMs: null,
+      caughtUp: null,
+      degraded: false,
+      probed: false,
+    };
   }
 
   #probed(id: string, result: ProbeResult): void {
     this.#observe(id, (watched) => {
       watched.probed = true;
-      if (result.version !== null) watched.version = result.version;
+      if (result.version !== null) this.#versioned(watched, result.version);
+      if (result.told !== null) this.#told(id, watched, result.told);
       if (result.ok) watched.opinion.probeSucceeded();
       else watched.opinion.observeFailure(result.evidence, result.reason);
     });
+    if (result.ok) for (const listener of this.#probedWellListeners) listener(id);
+  }
+
+  #versioned(watched: Watched, version: string): void {
+    if (watched.version !== null && watched.version !== version) watched.versionSinceMs = performance.now();
+    watched.version = version;
+  }
+
+  /** What a cell says of itself and of the rules it knows. */
+  #told(id: string, watched: Watched, { epochs, rules, caughtUp, degraded }: Told): void {
+    watched.caughtUp = caughtUp;
+    watched.degraded = degraded;
+    this.#adopt(id, rules);
+    this.#fence.learn(id, watched.origin, epochs);
+    this.#fence.bring(this.view.rulesFor(id));
+  }
+
+  /**
+   * Of a home that nothing was ever told of, the newest rule that a cell of its pair shows is the best knowledge there
+   * is: after a cold start without a store, or with one that was emptied while no router ran.
+   */
+  #adopt(cell: string, rules: Readonly<Record<string, unknown>>): void {
+    const adopted = Object.values(rules)
+      .map(readRule)
+      .filter((rule) => rule !== null)
+      .filter(
+        (rule) =>
+          rule.epoch > 1 && (cell === rule.home || cell === rule.neighbour) && !this.view.knows(rule.home),
+      );
+    if (adopted.length === 0) return;
+    this.#learn(adopted);
+    this.#toRestore = true;
+    this.#beatSoon();
   }
 
   #beatSoon(): void {
@@ -211,9 +298,10 @@ export class Monitor {
   /** One beat; to a store that lost its memory the records are brought back first. */
   async #exchange(): Promise<BeatReply> {
     const reply = await this.#store.beat(this.#message());
-    if (!reply.behind) return reply;
-    this.#log.warn({ records: this.view.records.length }, 'the store lost records, bringing them back');
+    if (!reply.behind && !this.#toRestore) return reply;
+    this.#log.warn({ records: this.view.records.length }, 'the store lacks records, bringing them back');
     await this.#store.restore(this.view.records, this.#known.revision);
+    this.#toRestore = false;
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     return await this.#store.beat(this.#message());
   }
@@ -257,8 +345,13 @@ export class Monitor {
   }
 
   #learn(records: readonly HealthRecord[]): void {
-    for (const { home, state, target, epoch, cause } of this.view.apply(records)) {
+    const newer = this.view.apply(records);
+    if (newer.length === 0) return;
+    for (const { home, state, target, epoch, cause } of newer) {
       this.#log.warn({ home, state, target, epoch, cause }, 'verdict');
     }
+    this.#fence.bring(newer);
+    this.#snapshot?.write(this.view.records);
+    for (const listener of this.#recordListeners) listener(newer);
   }
 }

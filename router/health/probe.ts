@@ -9,11 +9,21 @@ const healthAnswer = z.object({
   cell: z.string().max(63),
   version: z.string().max(64),
   status: z.enum(['ok', 'degraded', 'down']),
+  /** Contract level 1: the newest rule it knows of each home, and that rule. */
+  epochs: z.record(z.string().max(63), z.int().min(1)).nullable().catch(null).default(null),
+  rules: z.record(z.string().max(63), z.unknown()).catch({}).default({}),
+  /** Contract level 2: whether it has everything that its neighbour wrote for its tenants. */
+  caughtUp: z.boolean().nullable().catch(null).default(null),
 });
 
+/** What a health answer tells beside how the cell is. */
+export type Told = Pick<z.infer<typeof healthAnswer>, 'epochs' | 'rules' | 'caughtUp'> & {
+  degraded: boolean;
+};
+
 export type ProbeResult =
-  | { ok: true; version: string }
-  | { ok: false; evidence: Evidence; reason: string; version: string | null };
+  | { ok: true; version: string; told: Told }
+  | { ok: false; evidence: Evidence; reason: string; version: string | null; told: Told | null };
 
 /** Asks one cell how it is, over a connection of its own that no client's request ever waits for. */
 export class Probe {
@@ -40,7 +50,7 @@ export class Probe {
       const text = await answer.body.text();
       return this.#judge(answer.statusCode, text);
     } catch (error) {
-      return { ok: false, ...judgeError(error), version: null };
+      return { ok: false, ...judgeError(error), version: null, told: null };
     }
   }
 
@@ -51,15 +61,18 @@ export class Probe {
       evidence: 'failing',
       reason,
       version: parsed.data?.version ?? null,
+      told: null,
     });
     if (!parsed.success) {
       return failing(status === 200 ? 'health answer is not understood' : `health answered ${status}`);
     }
-    const { cell, version, status: own } = parsed.data;
+    const { cell, version, status: own, epochs, rules, caughtUp } = parsed.data;
     if (cell !== this.#cell) return failing('another cell answers at its origin');
-    if (own === 'down') return { ok: false, evidence: 'self-declared', reason: 'says it is down', version };
+    const told = { epochs, rules, caughtUp, degraded: own === 'degraded' };
+    if (own === 'down')
+      return { ok: false, evidence: 'self-declared', reason: 'says it is down', version, told };
     if (status !== 200) return failing(`health answered ${status}`);
-    return { ok: true, version };
+    return { ok: true, version, told };
   }
 
   async close(): Promise<void> {

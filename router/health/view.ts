@@ -6,6 +6,7 @@ export class HealthView {
   #records = new Map<string, HealthRecord>();
   /** Per cell of the fleet the record to act on: the stored one, or the initial one where nothing ever happened. */
   #inForce = new Map<string, HealthRecord>();
+  #rules = new Map<string, HealthRecord[]>();
   #placement: Placement;
 
   constructor(placement: Placement) {
@@ -30,6 +31,16 @@ export class HealthView {
     return [...newer.values()];
   }
 
+  /** Whether anything was ever told of this home; if not, it has only ever served itself as far as is known. */
+  knows(home: string): boolean {
+    return this.#records.has(home);
+  }
+
+  /** The records to act on that concern a cell: its own, and those of the homes it stands in for. */
+  rulesFor(cell: string): readonly HealthRecord[] {
+    return this.#rules.get(cell) ?? [];
+  }
+
   /** Every record this router holds, to bring back to a store that lost them. */
   get records(): HealthRecord[] {
     return [...this.#records.values()];
@@ -49,5 +60,14 @@ export class HealthView {
         return [home, record.state === 'serving' ? { ...record, neighbour } : record];
       }),
     );
+    this.#rules = new Map();
+    for (const record of this.#inForce.values()) {
+      for (const cell of new Set([record.home, record.neighbour])) {
+        if (cell === null) continue;
+        const rules = this.#rules.get(cell);
+        if (rules === undefined) this.#rules.set(cell, [record]);
+        else rules.push(record);
+      }
+    }
   }
 }

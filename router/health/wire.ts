@@ -74,6 +74,12 @@ export function readRecord(json: string): HealthRecord | null {
   return record.safeParse(parsed(json)).data ?? null;
 }
 
+/** A rule as a cell shows it: a record without `since` and `cause`. Null when it is malformed. */
+export function readRule(value: unknown): HealthRecord | null {
+  if (typeof value !== 'object' || value === null) return null;
+  return record.safeParse({ since: null, cause: null, ...value }).data ?? null;
+}
+
 /** One event from its JSON, or null when it is malformed. */
 export function readEvent(id: string, json: string): HealthEvent | null {
   const { data } = event.safeParse(parsed(json));

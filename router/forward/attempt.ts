@@ -1,0 +1,171 @@
+// One sending of one request to one cell: head and body go straight through, paced and cut from either side.
+import type { Dispatcher, Pool } from 'undici';
+import type { Exchange, Served } from '../exchange.ts';
+import type { BodySource } from './body-source.ts';
+import { cellFailure, ClientGone, type CellFailure } from './failure.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+
+/** How a sending ended, where the client has not been answered by it. */
+export type AttemptEnd =
+  /** It failed. `written`: bytes of the request may have reached the cell. */
+  | { kind: 'failed'; failure: CellFailure; written: boolean }
+  /** 421: by the newest rule the cell knows this tenant is not its own. Null: it did not say of which epoch. */
+  | { kind: 'misdirected'; epoch: number | null };
+
+export type AttemptEvents = {
+  /** The head of the cell's answer is about to go to the client; from here on nothing can be sent again. */
+  answered(status: number): void;
+  ended(end: AttemptEnd): void;
+};
+
+const MISDIRECTED = 421;
+/** What a cell may say about a misdirected request. */
+const MISDIRECTED_MAX_BYTES = 4_096;
+
+/** The header list for the cell, with the deadline that follows from the exchange's time-out. */
+export function headersOf(exchange: Exchange, served: Served): string[] {
+  const { head, tenant, requestId, timeoutMs } = exchange;
+  return requestHeaders({ head, tenant, choice: served, requestId, deadline: Date.now() + timeoutMs });
+}
+
+/** Server-sent events may be silent for as long as they like. */
+function expectsEvents({ request }: Exchange): boolean {
+  return request.headers.accept?.includes('text/event-stream') === true;
+}
+
+function isEventStream(headers: readonly string[]): boolean {
+  const at = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-type');
+  return at !== -1 && /^text\/event-stream\b/i.test(headers[at + 1] ?? '');
+}
+
+/** Takes a cell's answer from undici and writes it to the client as it comes. */
+export class Attempt implements Dispatcher.DispatchHandler {
+  protected readonly exchange: Exchange;
+  readonly served: Served;
+  readonly #events: AttemptEvents;
+  #controller: Dispatcher.DispatchController | null = null;
+  #headWritten = false;
+  #finished = false;
+  #misdirected: Buffer[] | null = null;
+
+  constructor(exchange: Exchange, served: Served, events: AttemptEvents) {
+    this.exchange = exchange;
+    this.served = served;
+    this.#events = events;
+    exchange.onEnd(() => this.cancel());
+  }
+
+  /** Whether the client has got the head of this cell's answer. */
+  get answering(): boolean {
+    return this.#headWritten;
+  }
+
+  /** Whether bytes of the request may have reached the cell. */
+  get written(): boolean {
+    return this.#controller !== null;
+  }
+
+  /** Sends the request; how it goes is told to the events. */
+  sendRequest(pool: Pool, body: BodySource | null): void {
+    const { exchange } = this;
+    this.dispatch(pool, {
+      path: exchange.head.target,
+      method: exchange.head.method,
+      headers: headersOf(exchange, this.served),
+      body: body?.open() ?? null,
+      headersTimeout: exchange.timeoutMs,
+      bodyTimeout: expectsEvents(exchange) ? 0 : exchange.timeoutMs,
+    });
+  }
+
+  protected dispatch(pool: Pool, options: Dispatcher.DispatchOptions): void {
+    try {
+      pool.dispatch(options, this);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Ends the sending without a word to anybody: the client has left, or the request goes another way. */
+  cancel(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#controller?.abort(new ClientGone());
+  }
+
+  /** The tunnel is open: the sockets are joined, and this attempt has nothing more to do. */
+  protected finishOpen(status: number): void {
+    this.#finished = true;
+    this.#headWritten = true;
+    this.#events.answered(status);
+    this.exchange.answering(status);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#finished) controller.abort(new ClientGone());
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    // Interim answers (100, 103) end here: an HTTP/1.0 client could take one for the answer itself.
+    if (status < 200) return;
+    if (status === MISDIRECTED) {
+      this.#misdirected = [];
+      return;
+    }
+    const { exchange } = this;
+    const { response } = exchange;
+    this.#events.answered(status);
+    exchange.answering(status);
+    this.#headWritten = true;
+    const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, exchange.requestId);
+    response.writeHead(status, headers);
+    response.on('drain', () => controller.resume());
+    exchange.eventStream = isEventStream(headers);
+    // An event stream's client waits for the head, not for the first event.
+    if (exchange.eventStream) response.flushHeaders();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#misdirected !== null) {
+      const size = this.#misdirected.reduce((sum, { length }) => sum + length, chunk.length);
+      if (size <= MISDIRECTED_MAX_BYTES) this.#misdirected.push(chunk);
+      return;
+    }
+    if (!this.exchange.response.write(chunk)) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    if (this.#misdirected === null) this.exchange.response.end();
+    else this.#events.ended({ kind: 'misdirected', epoch: epochIn(Buffer.concat(this.#misdirected)) });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#finished || error instanceof ClientGone) return;
+    this.#finished = true;
+    // What the client has begun to read is cut, never ended as if it were whole.
+    if (this.#headWritten) this.exchange.response.destroy();
+    this.#events.ended({ kind: 'failed', failure: cellFailure(error), written: this.written });
+  }
+}
+
+/** undici hands the fields over as bytes on HTTP/1.1; its type also covers other protocols. */
+export function rawFields(raw: Dispatcher.DispatchController['rawHeaders']): Buffer[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.filter((field) => Buffer.isBuffer(field));
+}
+
+function epochIn(body: Buffer): number | null {
+  try {
+    const { epoch } = JSON.parse(body.toString('utf8')) as { epoch?: unknown };
+    return typeof epoch === 'number' && Number.isSafeInteger(epoch) && epoch >= 1 ? epoch : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,98 @@
+// The client's body, kept while it is small, so that it can be sent to a cell once more.
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { BodyTooLarge, ClientGone } from './failure.ts';
+
+/** Whether a request carries a body at all (RFC 9112, section 6.3), whatever its method. */
+export function hasBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
+}
+
+export type BodyLimits = {
+  /** More than this is refused; null: no limit. */
+  maxBytes: number | null;
+  /** `REPLAY_BYTES`: what was read is kept up to this, and no second sending is possible beyond it. */
+  replayBytes: number;
+};
+
+/**
+ * One request's body, for as many sendings as it has. Reading goes as fast as the cell takes it. When a sending ends
+ * early the client's socket lives on: the client still has to be told why.
+ */
+export class BodySource {
+  readonly #request: IncomingMessage;
+  readonly #limits: BodyLimits;
+  #kept: Buffer[] | null = [];
+  #bytes = 0;
+  #ended = false;
+  #failure: Error | null = null;
+  #current: Readable | null = null;
+
+  constructor(request: IncomingMessage, limits: BodyLimits) {
+    this.#request = request;
+    this.#limits = limits;
+    request.on('data', this.#onData).on('end', this.#onEnd);
+    request.on('close', this.#onClose).on('error', this.#onClose);
+    request.pause();
+  }
+
+  /** Whether everything that was read so far can be sent again. */
+  get replayable(): boolean {
+    return this.#kept !== null && this.#failure === null;
+  }
+
+  /** A stream of the whole body for the next sending; the stream of the one before gets no more. */
+  open(): Readable {
+    this.#current = null;
+    const stream = new Readable({
+      read: () => {
+        if (this.#current === stream) this.#request.resume();
+      },
+      destroy: (error, callback) => {
+        if (this.#current === stream) {
+          this.#current = null;
+          this.#request.pause();
+        }
+        callback(error);
+      },
+    });
+    this.#current = stream;
+    for (const chunk of this.#kept ?? []) stream.push(chunk);
+    if (this.#failure !== null) stream.destroy(this.#failure);
+    else if (this.#ended) stream.push(null);
+    return stream;
+  }
+
+  /** What is left is read and thrown away, so that the connection can carry the answer and the next request. */
+  discard(): void {
+    this.#kept = null;
+    this.#current = null;
+    this.#request.resume();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+    if (this.#bytes > (this.#limits.maxBytes ?? Number.POSITIVE_INFINITY)) {
+      this.#fail(new BodyTooLarge());
+      return;
+    }
+    if (this.#bytes > this.#limits.replayBytes) this.#kept = null;
+    this.#kept?.push(chunk);
+    if (this.#current?.push(chunk) === false) this.#request.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#current?.push(null);
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#request.complete) this.#fail(new ClientGone());
+  };
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#current?.destroy(error);
+  }
+}

@@ -1,0 +1,17 @@
+// What forwarding asks of health, and what it tells it: answered from memory, so that no request waits for either.
+import type { Knowledge } from '../choose-cell.ts';
+import type { OpinionState } from '../health/opinion.ts';
+
+export type CellKnowledge = Knowledge & {
+  opinionOf(cell: string): OpinionState;
+  /** Whether verdicts can be had at all: the store answers. */
+  readonly storeAnswers: boolean;
+  /** From traffic: a connection to the cell could not be made. */
+  observeNoConnection(cell: string, reason: string): void;
+  /** From traffic: an answer came, or a reset or a time-out instead of one (`bad`). */
+  observeAnswer(cell: string, bad: boolean, nowMs: number): void;
+  /** A cell knows a newer rule than this router: asks the store now instead of at the next beat. */
+  askStore(): void;
+  /** Brings the rule in force for `home` to `cell`; resolves when the cell has it, or has not taken it. */
+  deliverRule(home: string, cell: string): Promise<void>;
+};

@@ -1,0 +1,105 @@
+// What is known of one request on its way to the cells of one home, and how often it may still be sent.
+import type { Exchange } from '../exchange.ts';
+import type { Attempt } from './attempt.ts';
+import type { BodySource } from './body-source.ts';
+import type { Waiting } from './holds.ts';
+import type { EarlyBytes } from './tunnel.ts';
+
+/** One client's request writes its bytes to a cell at most twice and opens at most three connections. */
+const MAX_WRITES = 2;
+const MAX_CONNECTIONS = 3;
+
+/** RFC 9110, section 9.2.2, and QUERY, which is safe. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY']);
+
+const nothing = (): void => undefined;
+
+export class Delivery implements Waiting {
+  readonly exchange: Exchange;
+  readonly home: string;
+  /** What came behind the head of an upgrade; null for an ordinary request. */
+  readonly early: EarlyBytes | null;
+  readonly body: BodySource | null;
+  readonly place: () => boolean;
+  readonly giveUp: () => void;
+  attempt: Attempt | null = null;
+  heldSinceMs: number | null = null;
+  /** The cell whose verdict it waits for, or waited for last. */
+  waitsFor: string | null = null;
+  /** A cell that broke off a sending: sending to it again spends its budget. */
+  suspect: string | null = null;
+  writes = 0;
+  connections = 0;
+  #leave = nothing;
+  #doneRetrying = nothing;
+
+  constructor(
+    exchange: Exchange,
+    home: string,
+    early: EarlyBytes | null,
+    body: BodySource | null,
+    waiting: Pick<Waiting, 'place' | 'giveUp'>,
+  ) {
+    this.exchange = exchange;
+    this.home = home;
+    this.early = early;
+    this.body = body;
+    this.place = waiting.place;
+    this.giveUp = waiting.giveUp;
+  }
+
+  /** Whether it may be sent to a cell once more. */
+  get repeatable(): boolean {
+    return this.writes < MAX_WRITES && this.connections < MAX_CONNECTIONS && (this.body?.replayable ?? true);
+  }
+
+  get idempotent(): boolean {
+    return IDEMPOTENT.has(this.exchange.head.method);
+  }
+
+  /** It is inside a lane until it leaves; leaving twice is leaving once. */
+  entered(leave: () => void): void {
+    this.#leave = leave;
+  }
+
+  leave(): void {
+    const leave = this.#leave;
+    this.#leave = nothing;
+    leave();
+  }
+
+  retrying(done: () => void): void {
+    this.#doneRetrying = done;
+  }
+
+  doneRetrying(): void {
+    const done = this.#doneRetrying;
+    this.#doneRetrying = nothing;
+    done();
+  }
+}
+
+/** Sendings again to the same cell: this part of what is inside it, and always a few. */
+const RETRY_RATIO = 0.2;
+const RETRY_FLOOR = 3;
+
+/** Caps how many requests are being sent to one cell for a second time at once, over all clients of this router. */
+export class RetryBudget {
+  readonly #insideOf: (cell: string) => number;
+  readonly #spent = new Map<string, number>();
+
+  constructor(insideOf: (cell: string) => number) {
+    this.#insideOf = insideOf;
+  }
+
+  allows(cell: string): boolean {
+    const most = Math.max(RETRY_FLOOR, Math.floor(this.#insideOf(cell) * RETRY_RATIO));
+    return (this.#spent.get(cell) ?? 0) < most;
+  }
+
+  /** Spends one; answers what gives it back. */
+  begin(cell: string): () => void {
+    this.#spent.set(cell, (this.#spent.get(cell) ?? 0) + 1);
+    return () => this.#spent.set(cell, (this.#spent.get(cell) ?? 1) - 1);
+  }
+}

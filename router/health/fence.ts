@@ -1,0 +1,107 @@
+// The fence: brings the rule in force to both cells of a pair, so that neither serves tenants that are not its own.
+import { Pool } from 'undici';
+import type { Logger } from 'pino';
+import type { HealthRecord } from './record.ts';
+
+const DELIVERY_TIMEOUT_MS = 1_000;
+/** More than this many rules on their way to one cell wait for each other. */
+const CONNECTIONS = 4;
+
+/** The epochs a cell has rules of, by home; null: a cell of contract level 0, which gets no rules. */
+export type KnownEpochs = Readonly<Record<string, number>> | null;
+
+type FencedCell = { origin: string; pool: Pool; epochs: Map<string, number> };
+
+export class Fence {
+  readonly #token: string | null;
+  readonly #log: Logger;
+  readonly #cells = new Map<string, FencedCell>();
+
+  /** `token`: `CELL_TOKEN`; null: cells take rules from loopback peers alone. */
+  constructor(token: string | null, log: Logger) {
+    this.#token = token;
+    this.#log = log;
+  }
+
+  /** A health answer came: what the cell knows now. A cell that restarted may know less than before. */
+  learn(cell: string, origin: string, epochs: KnownEpochs): void {
+    const known = this.#cells.get(cell);
+    if (epochs === null || (known !== undefined && known.origin !== origin)) this.#forget(cell);
+    if (epochs === null) return;
+    const fenced = this.#cells.get(cell) ?? { origin, pool: open(origin), epochs: new Map<string, number>() };
+    fenced.epochs = new Map(Object.entries(epochs));
+    this.#cells.set(cell, fenced);
+  }
+
+  /** Whether the cell takes rules (contract level 1 and above). */
+  isFenced(cell: string): boolean {
+    return this.#cells.has(cell);
+  }
+
+  /** Brings each rule to each cell of its pair that is fenced and knows an older one, or none. */
+  bring(records: Iterable<HealthRecord>): void {
+    for (const record of records) {
+      for (const cell of [record.home, record.neighbour]) {
+        if (cell !== null && this.#isOlder(cell, record)) void this.deliver(record, cell);
+      }
+    }
+  }
+
+  /** Brings one rule to one cell. Resolves when it has it or could not be told; the next health answer shows which. */
+  async deliver(record: HealthRecord, cell: string): Promise<void> {
+    const fenced = this.#cells.get(cell);
+    if (fenced === undefined) return;
+    const { since: _, cause: __, ...rule } = record;
+    try {
+      const { statusCode, body } = await fenced.pool.request({
+        method: 'PUT',
+        path: '/.cellgate/serving',
+        headers: {
+          'content-type': 'application/json',
+          ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
+        },
+        body: JSON.stringify(rule),
+        signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
+      });
+      await body.dump();
+      if (statusCode === 200) this.#delivered(fenced, record);
+      else
+        this.#log.warn(
+          { cell, home: record.home, epoch: record.epoch, status: statusCode },
+          'cell refused a rule',
+        );
+    } catch {
+      // A cell that can not be reached is told when it answers its next probe.
+      this.#log.debug({ cell, home: record.home, epoch: record.epoch }, 'rule not delivered');
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#cells.values()].map(({ pool }) => pool.destroy()));
+    this.#cells.clear();
+  }
+
+  #delivered(fenced: FencedCell, { home, epoch }: HealthRecord): void {
+    fenced.epochs.set(home, Math.max(epoch, fenced.epochs.get(home) ?? 0));
+  }
+
+  #isOlder(cell: string, { home, epoch }: HealthRecord): boolean {
+    const fenced = this.#cells.get(cell);
+    return fenced !== undefined && (fenced.epochs.get(home) ?? 0) < epoch;
+  }
+
+  #forget(cell: string): void {
+    const known = this.#cells.get(cell);
+    this.#cells.delete(cell);
+    known?.pool.destroy().catch(() => undefined);
+  }
+}
+
+function open(origin: string): Pool {
+  return new Pool(origin, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    connect: { timeout: DELIVERY_TIMEOUT_MS },
+    maxResponseSize: 65_536,
+  });
+}
