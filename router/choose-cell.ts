@@ -10,6 +10,11 @@ export type Knowledge = {
   /** Whether this router itself finds the cell unreachable right now. */
   isUnreachable(cell: string): boolean;
   hasCell(cell: string): boolean;
+  /**
+   * Without its store, and where the settings allow it: the neighbour that this router may send reads of `home`'s
+   * tenants to on its own evidence. Null: there is none.
+   */
+  ownStandIn(home: string): string | null;
 };
 
 export type Choice =
@@ -18,9 +23,10 @@ export type Choice =
 
 /**
  * Who serves the tenants of `home`: `home` itself, or on a verdict its one neighbour. Never a third cell: a record
- * that names one is not followed. Home and neighbour both down is a refusal; failover does not chain.
+ * that names one is not followed. Home and neighbour both down is a refusal; failover does not chain. `reading`: the
+ * request changes nothing, so that a router without its store may act on its own evidence.
  */
-export function chooseCell(home: string, knowledge: Knowledge): Choice {
+export function chooseCell(home: string, knowledge: Knowledge, reading: boolean): Choice {
   const record = knowledge.recordOf(home);
   const { epoch } = record;
   const cell = record.target;
@@ -29,6 +35,16 @@ export function chooseCell(home: string, knowledge: Knowledge): Choice {
   if (cell !== home && cell !== record.neighbour) return refuse(`the record of ${home} names a third cell`);
   if (!knowledge.hasCell(cell)) return refuse(`${cell} is not in this router's fleet`);
   if (knowledge.isUnreachable(cell)) {
+    const standIn = reading && cell === home ? knowledge.ownStandIn(home) : null;
+    if (standIn !== null) {
+      return {
+        cell: standIn,
+        role: 'guest',
+        home,
+        epoch,
+        reason: `no store, ${home} is unreachable: reads only`,
+      };
+    }
     return refuse(
       cell === home
         ? `${home} is unreachable`

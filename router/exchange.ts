@@ -28,6 +28,8 @@ export class Exchange {
   /** The class of its route, for the log: never the client's own path. */
   route = 'tenant';
   tenant: string | null = null;
+  /** The home cell of its tenant, once it is known. */
+  home: string | null = null;
   served: Served | null = null;
   code: RefusalCode | null = null;
   /** The answer is a stream of server-sent events: it has no end of its own. */

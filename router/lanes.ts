@@ -6,7 +6,21 @@ import type { Cell } from './fleet/fleet.ts';
 const GUEST_MOST = 1 / 2;
 const GUEST_FLOOR = 1 / 16;
 
-type Lane = { limit: number; tunnelLimit: number; home: number; guest: number; tunnels: number };
+/** A cell under pressure: each look at it takes a quarter of its lane away, down to a sixteenth; then it grows back. */
+const SHRINK = 3 / 4;
+const SMALLEST = 1 / 16;
+const GROW = 1 / 16;
+
+type Lane = {
+  full: number;
+  /** The part of the lane that is open, 0–1. */
+  open: number;
+  limit: number;
+  tunnelLimit: number;
+  home: number;
+  guest: number;
+  tunnels: number;
+};
 
 /**
  * Counts what is inside each cell on behalf of this router. A cell's declared capacity is for all routers together,
@@ -32,14 +46,26 @@ export class Lanes {
 
   #apply(): void {
     for (const [id, { capacity }] of this.#cells) {
-      const lane = this.#lanes.get(id) ?? { limit: 0, tunnelLimit: 0, home: 0, guest: 0, tunnels: 0 };
-      lane.limit = Math.max(1, Math.floor(capacity.concurrency / this.#routers));
+      const lane = this.#lanes.get(id) ?? newLane();
+      lane.full = Math.max(1, Math.floor(capacity.concurrency / this.#routers));
+      lane.limit = limitOf(lane);
       lane.tunnelLimit = Math.max(1, Math.floor(capacity.tunnels / this.#routers));
       this.#lanes.set(id, lane);
     }
     for (const [id, lane] of this.#lanes) {
       if (!this.#cells.has(id) && lane.home + lane.guest + lane.tunnels === 0) this.#lanes.delete(id);
     }
+  }
+
+  /**
+   * A look at a cell, some twice a second: while it is `pressed` (degraded, or answering 429 and 503) less goes in, and
+   * guests keep only their floor. Overload is shed here; moving it to the neighbour would overload that, too.
+   */
+  adjust(cell: string, pressed: boolean): void {
+    const lane = this.#lanes.get(cell);
+    if (lane === undefined) return;
+    lane.open = pressed ? Math.max(SMALLEST, lane.open * SHRINK) : Math.min(1, lane.open + GROW);
+    lane.limit = limitOf(lane);
   }
 
   /** True: the request may go in, and must `leave` exactly once. False: the lane is full. */
@@ -53,7 +79,7 @@ export class Lanes {
     }
     const floor = Math.max(1, Math.floor(lane.limit * GUEST_FLOOR));
     const free = Math.min(lane.limit - lane.home, Math.floor(lane.limit * GUEST_MOST));
-    if (lane.guest >= Math.max(floor, free)) return false;
+    if (lane.guest >= (lane.open < 1 ? floor : Math.max(floor, free))) return false;
     lane.guest += 1;
     return true;
   }
@@ -87,4 +113,12 @@ export class Lanes {
       yield { cell, home, guest, tunnels, limit };
     }
   }
+}
+
+function newLane(): Lane {
+  return { full: 0, open: 1, limit: 0, tunnelLimit: 0, home: 0, guest: 0, tunnels: 0 };
+}
+
+function limitOf({ full, open }: Lane): number {
+  return Math.max(1, Math.floor(full * open));
 }

@@ -46,7 +46,10 @@ async function run(config: Config): Promise<void> {
     pools.setFleet(cells);
   });
   monitor.onRecords((records) => courier.verdict(records));
-  monitor.onProbedWell((cell) => courier.probedWell(cell));
+  monitor.onProbe((cell, well) => {
+    lanes.adjust(cell, monitor.isPressed(cell));
+    if (well) courier.probedWell(cell);
+  });
   monitor.onReply(() => lanes.setRouters(monitor.liveRouters));
 
   const close = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 // What forwarding asks of health, and what it tells it: answered from memory, so that no request waits for either.
 import type { Knowledge } from '../choose-cell.ts';
+import type { AnswerOutcome } from '../health/monitor.ts';
 import type { OpinionState } from '../health/opinion.ts';
 
 export type CellKnowledge = Knowledge & {
@@ -9,7 +10,7 @@ export type CellKnowledge = Knowledge & {
   /** From traffic: a connection to the cell could not be made. */
   observeNoConnection(cell: string, reason: string): void;
   /** From traffic: an answer came, or a reset or a time-out instead of one (`bad`). */
-  observeAnswer(cell: string, bad: boolean, nowMs: number): void;
+  observeAnswer(cell: string, outcome: AnswerOutcome, tenant: string | null): void;
   /** A cell knows a newer rule than this router: asks the store now instead of at the next beat. */
   askStore(): void;
   /** Brings the rule in force for `home` to `cell`; resolves when the cell has it, or has not taken it. */

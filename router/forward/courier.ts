@@ -3,6 +3,7 @@ import { chooseCell } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { Exchange, Served } from '../exchange.ts';
+import type { AnswerOutcome } from '../health/monitor.ts';
 import type { HealthRecord } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
@@ -42,6 +43,7 @@ export class Courier {
   serve(exchange: Exchange, home: string, early: Buffer): void {
     const { MAX_BODY_BYTES: maxBytes, REPLAY_BYTES: replayBytes } = this.#config;
     const { request } = exchange;
+    exchange.home = home;
     if (maxBytes !== null && Number(request.headers['content-length'] ?? 0) > maxBytes) {
       exchange.refuse('body-too-large', `At most ${maxBytes} bytes.`);
       return;
@@ -79,7 +81,7 @@ export class Courier {
   #place(delivery: Delivery, how: 'new' | 'waited' | 'again'): boolean {
     const { exchange, home } = delivery;
     if (!exchange.open) return true;
-    const choice = chooseCell(home, this.#knowledge);
+    const choice = chooseCell(home, this.#knowledge, delivery.reading);
     if ('refusal' in choice) {
       if (how === 'waited') return false;
       this.#holdOrRefuse(delivery, this.#knowledge.recordOf(home).target, 'cell-unavailable', null);
@@ -145,7 +147,7 @@ export class Courier {
 
   #answered(delivery: Delivery, { cell }: Served, status: number): void {
     delivery.doneRetrying();
-    this.#knowledge.observeAnswer(cell, status === 502 || status === 504, performance.now());
+    this.#knowledge.observeAnswer(cell, outcomeOf(status), delivery.exchange.tenant);
   }
 
   /** A sending ended without an answer for the client. */
@@ -164,7 +166,9 @@ export class Courier {
       this.#unreached(delivery, served, failure);
       return;
     }
-    if (failure.blame !== 'none') this.#knowledge.observeAnswer(served.cell, true, performance.now());
+    if (failure.blame !== 'none') {
+      this.#knowledge.observeAnswer(served.cell, 'bad', delivery.exchange.tenant);
+    }
     if (failure.blame === 'reset' && delivery.idempotent && delivery.repeatable)
       this.#again(delivery, served, failure);
     else delivery.exchange.refuse(failure.code, failure.detail);
@@ -250,7 +254,7 @@ export class Courier {
   }
 
   #giveUp(delivery: Delivery): void {
-    const choice = chooseCell(delivery.home, this.#knowledge);
+    const choice = chooseCell(delivery.home, this.#knowledge, delivery.reading);
     delivery.exchange.refuse('refusal' in choice ? choice.refusal : 'cell-overloaded', null);
   }
 
@@ -268,4 +272,10 @@ export class Courier {
       if (delivery.waitsFor !== null) this.holds.release(delivery.waitsFor, delivery);
     });
   }
+}
+
+/** An application's own errors say nothing of its cell; a gateway's do, and so does its plea to be spared. */
+function outcomeOf(status: number): AnswerOutcome {
+  if (status === 502 || status === 504) return 'bad';
+  return status === 429 || status === 503 ? 'overloaded' : 'good';
 }

@@ -12,6 +12,9 @@ const MAX_CONNECTIONS = 3;
 /** RFC 9110, section 9.2.2, and QUERY, which is safe. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY']);
 
+/** RFC 9110, section 9.2.1. */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
+
 const nothing = (): void => undefined;
 
 export class Delivery implements Waiting {
@@ -55,6 +58,11 @@ export class Delivery implements Waiting {
 
   get idempotent(): boolean {
     return IDEMPOTENT.has(this.exchange.head.method);
+  }
+
+  /** Whether it only reads. A WebSocket's upgrade is a GET that does not. */
+  get reading(): boolean {
+    return this.early === null && SAFE.has(this.exchange.head.method);
   }
 
   /** It is inside a lane until it leaves; leaving twice is leaving once. */

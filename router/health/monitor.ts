@@ -10,6 +10,7 @@ import { Prober } from './prober.ts';
 import type { HealthRecord, Vote } from './record.ts';
 import type { BeatReply, Store } from './store.ts';
 import { Snapshot } from './snapshot.ts';
+import { TrafficWindow } from './traffic-window.ts';
 import { HealthView } from './view.ts';
 import { readRule } from './wire.ts';
 
@@ -17,8 +18,8 @@ const BEAT_INTERVAL_MS = 1_000;
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
 
-/** A cell that fails within this time of a change of its version is suspected of a bad release. */
-const RELEASE_SUSPECT_MS = 60_000;
+/** What an answer to a client says of its cell. `bad`: a gateway's error, a reset, a time-out. */
+export type AnswerOutcome = 'good' | 'bad' | 'overloaded';
 
 type Watched = {
   origin: string;
@@ -28,6 +29,7 @@ type Watched = {
   versionSinceMs: number | null;
   caughtUp: boolean | null;
   degraded: boolean;
+  readonly overload: TrafficWindow;
   probed: boolean;
 };
 
@@ -41,7 +43,7 @@ export class Monitor {
   readonly #startedAtMs = performance.now();
   readonly #replyListeners: ((reply: BeatReply) => void)[] = [];
   readonly #recordListeners: ((records: readonly HealthRecord[]) => void)[] = [];
-  readonly #probedWellListeners: ((cell: string) => void)[] = [];
+  readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #fence: Fence;
   readonly #snapshot: Snapshot | null;
   #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
@@ -92,9 +94,9 @@ export class Monitor {
     this.#recordListeners.push(listener);
   }
 
-  /** Called after each probe that a cell answered well. */
-  onProbedWell(listener: (cell: string) => void): void {
-    this.#probedWellListeners.push(listener);
+  /** Called after each probe; `well`: the cell answered as it should. */
+  onProbe(listener: (cell: string, well: boolean) => void): void {
+    this.#probeListeners.push(listener);
   }
 
   /** Somebody knows more than this router: asks the store now instead of at the next beat. */
@@ -172,11 +174,29 @@ export class Monitor {
   }
 
   /** From traffic: an answer came, or a reset or a time-out instead of one (`bad`). */
-  observeAnswer(cell: string, bad: boolean, nowMs: number): void {
+  observeAnswer(cell: string, outcome: AnswerOutcome, tenant: string | null): void {
+    const nowMs = performance.now();
     this.#observe(cell, (watched) => {
-      watched.opinion.observeAnswer(bad, nowMs);
-      if (bad) watched.prober.hurry();
+      watched.overload.count(outcome === 'overloaded', tenant, nowMs);
+      watched.opinion.observeAnswer(outcome === 'bad', tenant, nowMs);
+      if (outcome === 'bad') watched.prober.hurry();
     });
+  }
+
+  /** Whether the cell has more than it can carry: by its own word, or by what it answers to clients. */
+  isPressed(cell: string): boolean {
+    const watched = this.#cells.get(cell);
+    return watched !== undefined && (watched.degraded || watched.overload.exceededAt(performance.now()));
+  }
+
+  ownStandIn(home: string): string | null {
+    const { REDIS_DOWN_POLICY, REDIS_DOWN_LOCAL_MS } = this.#config;
+    if (REDIS_DOWN_POLICY !== 'local' || !this.#storeLost) return null;
+    if ((this.knowledgeAgeMs ?? Number.POSITIVE_INFINITY) < REDIS_DOWN_LOCAL_MS) return null;
+    const { neighbour } = this.recordOf(home);
+    if (neighbour === null || this.opinionOf(neighbour) !== 'up') return null;
+    // A fenced cell refuses tenants that no rule gave it: asking it would be in vain.
+    return this.#fence.isFenced(neighbour) ? null : neighbour;
   }
 
   #observe(cell: string, act: (watched: Watched) => void): void {
@@ -224,6 +244,7 @@ export class Monitor {
       versionSinceMs: null,
       caughtUp: null,
       degraded: false,
+      overload: new TrafficWindow(),
       probed: false,
     };
   }
@@ -236,7 +257,7 @@ export class Monitor {
       if (result.ok) watched.opinion.probeSucceeded();
       else watched.opinion.observeFailure(result.evidence, result.reason);
     });
-    if (result.ok) for (const listener of this.#probedWellListeners) listener(id);
+    for (const listener of this.#probeListeners) listener(id, result.ok);
   }
 
   #versioned(watched: Watched, version: string): void {

@@ -1,10 +1,6 @@
 // One machine's opinion of one cell, from probes and from its own traffic. No clock and no I/O of its own.
 import type { Evidence, Vote } from './record.ts';
-
-/** Traffic condemns a cell only by ratio, over this many answers at least, within the window. */
-const MIN_ANSWERS = 20;
-const BAD_RATIO = 0.5;
-const WINDOW_MS = 2_000;
+import { TrafficWindow } from './traffic-window.ts';
 
 export type OpinionState = 'unknown' | 'up' | 'down';
 
@@ -21,7 +17,7 @@ export class Opinion {
   #good = 0;
   #evidence: Evidence = 'unreachable';
   #reason = '';
-  #window = { sinceMs: Number.NEGATIVE_INFINITY, answers: 0, bad: 0 };
+  readonly #answers = new TrafficWindow();
 
   constructor(fall: number, rise: number) {
     this.#fall = fall;
@@ -63,19 +59,10 @@ export class Opinion {
   }
 
   /** An answer (or the lack of one) to a request of a client. `nowMs`: any monotonic clock. */
-  observeAnswer(bad: boolean, nowMs: number): void {
-    const window = this.#window;
-    if (nowMs - window.sinceMs > WINDOW_MS) {
-      window.sinceMs = nowMs;
-      window.answers = 0;
-      window.bad = 0;
-    }
-    window.answers += 1;
-    if (!bad) return;
-    window.bad += 1;
-    if (this.#state === 'down' || window.answers < MIN_ANSWERS) return;
-    if (window.bad / window.answers >= BAD_RATIO) {
-      this.#condemn('failing', `${window.bad} of ${window.answers} answers were gateway errors`);
+  observeAnswer(bad: boolean, tenant: string | null, nowMs: number): void {
+    this.#answers.count(bad, tenant, nowMs);
+    if (bad && this.#state !== 'down' && this.#answers.exceeded) {
+      this.#condemn('failing', `${this.#answers.words} were gateway errors`);
     }
   }
 
@@ -89,6 +76,6 @@ export class Opinion {
     this.#state = state;
     this.#good = 0;
     this.#bad = 0;
-    this.#window = { sinceMs: Number.NEGATIVE_INFINITY, answers: 0, bad: 0 };
+    this.#answers.forget();
   }
 }
