@@ -81,6 +81,8 @@ export class Courier {
   #place(delivery: Delivery, how: 'new' | 'waited' | 'again'): boolean {
     const { exchange, home } = delivery;
     if (!exchange.open) return true;
+    delivery.crowded = false;
+    if (how === 'waited' && this.#knowledge.recordOf(home).epoch < delivery.neededEpoch) return false;
     const choice = chooseCell(home, this.#knowledge, delivery.reading);
     if ('refusal' in choice) {
       if (how === 'waited') return false;
@@ -92,6 +94,7 @@ export class Courier {
       return true;
     }
     if (!this.#admit(delivery, choice)) {
+      delivery.crowded = true;
       if (how === 'new') exchange.refuse('cell-overloaded', null);
       else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
       return how === 'new';
@@ -203,6 +206,12 @@ export class Courier {
       return;
     }
     if (theirs !== null && theirs > ours) {
+      delivery.neededEpoch = theirs;
+      // The rule may have come while the request was under way: then nothing else would wake it.
+      if (this.#knowledge.recordOf(delivery.home).epoch >= theirs) {
+        this.#placeAgain(delivery);
+        return;
+      }
       this.#knowledge.askStore();
       this.#holdOrRefuse(delivery, cell, 'cell-unavailable', null);
       return;
@@ -254,8 +263,7 @@ export class Courier {
   }
 
   #giveUp(delivery: Delivery): void {
-    const choice = chooseCell(delivery.home, this.#knowledge, delivery.reading);
-    delivery.exchange.refuse('refusal' in choice ? choice.refusal : 'cell-overloaded', null);
+    delivery.exchange.refuse(delivery.crowded ? 'cell-overloaded' : 'cell-unavailable', null);
   }
 
   #remember(delivery: Delivery): void {

@@ -31,6 +31,10 @@ export class Delivery implements Waiting {
   waitsFor: string | null = null;
   /** A cell that broke off a sending: sending to it again spends its budget. */
   suspect: string | null = null;
+  /** There is a cell for it, which has no room now. */
+  crowded = false;
+  /** A cell knows a rule of this epoch: with an older one there is no use in asking it again. */
+  neededEpoch = 0;
   writes = 0;
   connections = 0;
   #leave = nothing;

@@ -4,6 +4,8 @@
 export type Waiting = {
   /** When it first began to wait, in `performance.now()` milliseconds: waiting twice counts once. */
   heldSinceMs: number | null;
+  /** It waits for room alone: the verdict is there. */
+  readonly crowded: boolean;
   place(): boolean;
   giveUp(): void;
 };
@@ -18,7 +20,12 @@ export type HoldLimits = {
 /** A hold that ended without a verdict: for this long nothing waits for that cell. */
 export const NO_HOLD_MS = 10_000;
 
-type Queue = { waiting: Map<Waiting, NodeJS.Timeout>; closedUntilMs: number };
+type Queue = {
+  waiting: Map<Waiting, NodeJS.Timeout>;
+  /** When the first began to wait, or when one last went its way: since then this queue stands still. */
+  movedAtMs: number;
+  closedUntilMs: number;
+};
 
 export class Holds {
   readonly #limits: HoldLimits;
@@ -38,26 +45,29 @@ export class Holds {
     const leftMs = waiting.heldSinceMs + holdMs - nowMs;
     if (leftMs <= 0 || nowMs < queue.closedUntilMs) return false;
     if (this.#count >= holdMax || queue.waiting.size >= Math.max(1, Math.floor(holdMax / 2))) return false;
+    if (queue.waiting.size === 0) queue.movedAtMs = nowMs;
     queue.waiting.set(
       waiting,
-      setTimeout(() => this.#expire(cell), leftMs),
+      setTimeout(() => this.#expire(queue, waiting), leftMs),
     );
     this.#count += 1;
     return true;
   }
 
-  /** Something changed for the requests that wait for `cell`: each is tried, oldest first, until one has no room. */
+  /** Something changed for the requests that wait for `cell`: each is tried once, oldest first; the rest wait on. */
   wake(cell: string): void {
     const queue = this.#queues.get(cell);
     if (queue === undefined) return;
+    let { movedAtMs } = queue;
     // A copy: a request that is placed may come back to wait within the same call, and must not be tried again in it.
     for (const waiting of Array.from(queue.waiting.keys())) {
       const timer = queue.waiting.get(waiting);
       if (timer === undefined) continue;
       this.#forget(queue, waiting);
-      if (waiting.place()) continue;
-      if (!this.hold(cell, waiting)) waiting.giveUp();
+      if (waiting.place()) movedAtMs = performance.now();
+      else if (!this.hold(cell, waiting)) waiting.giveUp();
     }
+    queue.movedAtMs = movedAtMs;
   }
 
   /** The request's client has left, or it was answered otherwise. */
@@ -71,9 +81,15 @@ export class Holds {
     for (const [cell, { waiting }] of this.#queues) yield { cell, count: waiting.size };
   }
 
-  /** The oldest has waited long enough and no verdict came: none comes soon, and the others need not wait for it. */
-  #expire(cell: string): void {
-    const queue = this.#queueOf(cell);
+  /**
+   * One has waited long enough. Where nothing moved in all that time no verdict comes soon, and the others need not
+   * wait for it; where something did, its own patience has run out, or the room.
+   */
+  #expire(queue: Queue, expired: Waiting): void {
+    this.#forget(queue, expired);
+    const stuck = !expired.crowded && (expired.heldSinceMs ?? 0) >= queue.movedAtMs;
+    expired.giveUp();
+    if (!stuck) return;
     queue.closedUntilMs = performance.now() + NO_HOLD_MS;
     for (const waiting of Array.from(queue.waiting.keys())) {
       this.#forget(queue, waiting);
@@ -89,7 +105,7 @@ export class Holds {
   #queueOf(cell: string): Queue {
     const known = this.#queues.get(cell);
     if (known !== undefined) return known;
-    const queue: Queue = { waiting: new Map(), closedUntilMs: Number.NEGATIVE_INFINITY };
+    const queue: Queue = { waiting: new Map(), movedAtMs: 0, closedUntilMs: Number.NEGATIVE_INFINITY };
     this.#queues.set(cell, queue);
     return queue;
   }

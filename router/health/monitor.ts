@@ -57,6 +57,8 @@ export class Monitor {
   #stopped = false;
   #ready = false;
   #toRestore = false;
+  /** Homes whose record is the best that was found without the store: a newer one found the same way replaces it. */
+  readonly #provisional = new Set<string>();
 
   constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
     this.#config = config;
@@ -66,7 +68,7 @@ export class Monitor {
     this.view = new HealthView(fleets.active.placement);
     this.#fence = new Fence(config.CELL_TOKEN ?? null, log);
     this.#snapshot = config.SNAPSHOT_FILE === undefined ? null : new Snapshot(config.SNAPSHOT_FILE, log);
-    this.view.apply(this.#snapshot?.read() ?? []);
+    this.#startWith(this.#snapshot?.read() ?? []);
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
       (records) => this.#learn(records),
@@ -265,6 +267,12 @@ export class Monitor {
     watched.version = version;
   }
 
+  /** What an earlier router on this machine knew last. A store that knows less is told. */
+  #startWith(records: readonly HealthRecord[]): void {
+    for (const { home } of this.view.apply(records)) this.#provisional.add(home);
+    this.#toRestore = records.length > 0;
+  }
+
   /** What a cell says of itself and of the rules it knows. */
   #told(id: string, watched: Watched, { epochs, rules, caughtUp, degraded }: Told): void {
     watched.caughtUp = caughtUp;
@@ -275,21 +283,25 @@ export class Monitor {
   }
 
   /**
-   * Of a home that nothing was ever told of, the newest rule that a cell of its pair shows is the best knowledge there
+   * Of a home that the store never told of, the newest rule that a cell of its pair shows is the best knowledge there
    * is: after a cold start without a store, or with one that was emptied while no router ran.
    */
   #adopt(cell: string, rules: Readonly<Record<string, unknown>>): void {
     const adopted = Object.values(rules)
       .map(readRule)
       .filter((rule) => rule !== null)
-      .filter(
-        (rule) =>
-          rule.epoch > 1 && (cell === rule.home || cell === rule.neighbour) && !this.view.knows(rule.home),
-      );
+      .filter((rule) => cell === rule.home || cell === rule.neighbour)
+      .filter((rule) => this.#isNews(rule));
     if (adopted.length === 0) return;
     this.#learn(adopted);
+    for (const { home } of adopted) this.#provisional.add(home);
     this.#toRestore = true;
     this.#beatSoon();
+  }
+
+  #isNews({ home, epoch }: HealthRecord): boolean {
+    if (!this.hasCell(home) || epoch <= this.recordOf(home).epoch) return false;
+    return this.#provisional.has(home) || !this.view.knows(home);
   }
 
   #beatSoon(): void {
@@ -320,7 +332,9 @@ export class Monitor {
   async #exchange(): Promise<BeatReply> {
     const reply = await this.#store.beat(this.#message());
     if (!reply.behind && !this.#toRestore) return reply;
-    this.#log.warn({ records: this.view.records.length }, 'the store lacks records, bringing them back');
+    const found = { records: this.view.records.length };
+    if (reply.behind) this.#log.warn(found, 'the store lacks records, bringing them back');
+    else this.#log.info(found, 'bringing the store what was known without it');
     await this.#store.restore(this.view.records, this.#known.revision);
     this.#toRestore = false;
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
@@ -369,6 +383,7 @@ export class Monitor {
     const newer = this.view.apply(records);
     if (newer.length === 0) return;
     for (const { home, state, target, epoch, cause } of newer) {
+      this.#provisional.delete(home);
       this.#log.warn({ home, state, target, epoch, cause }, 'verdict');
     }
     this.#fence.bring(newer);

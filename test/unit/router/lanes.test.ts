@@ -167,3 +167,67 @@ test('whatever comes and goes, counts are exact and limits hold', () => {
     ),
   );
 });
+
+function pressed(lanes: Lanes, times: number): Lanes {
+  for (let i = 0; i < times; i += 1) lanes.adjust('cell-a', true);
+  return lanes;
+}
+
+test('a cell under pressure is sent less with each look, down to a sixteenth', () => {
+  expect(fill(pressed(lanesOf(64), 1), 'home')).toBe(48);
+  expect(fill(pressed(lanesOf(64), 2), 'home')).toBe(36);
+  expect(fill(pressed(lanesOf(64), 100), 'home')).toBe(4);
+});
+
+test('the smallest cell under the greatest pressure still takes one', () => {
+  expect(fill(pressed(lanesOf(1), 100), 'home')).toBe(1);
+});
+
+test('guests are shed first: under the first pressure they keep only their floor', () => {
+  const lanes = pressed(lanesOf(64), 1);
+  expect(fill(lanes, 'guest')).toBe(3);
+  expect(fill(lanes, 'home')).toBe(45);
+});
+
+test('without pressure the lane grows back, and guests get their part again', () => {
+  const lanes = pressed(lanesOf(64), 100);
+  lanes.adjust('cell-a', false);
+  expect(inside(lanes)).toMatchObject({ limit: 8 });
+  for (let i = 0; i < 15; i += 1) lanes.adjust('cell-a', false);
+  expect(inside(lanes)).toMatchObject({ limit: 64 });
+  expect(fill(lanes, 'guest')).toBe(32);
+});
+
+test('a cell without pressure is left as it is', () => {
+  const lanes = lanesOf(64);
+  lanes.adjust('cell-a', false);
+  expect(inside(lanes)).toMatchObject({ limit: 64 });
+});
+
+test('what is inside may stay when the lane shrinks', () => {
+  const lanes = lanesOf(8);
+  fill(lanes, 'home');
+  pressed(lanes, 100);
+  expect(inside(lanes)).toMatchObject({ home: 8, limit: 1 });
+  expect(lanes.enter('cell-a', 'home')).toBe(false);
+});
+
+test('pressure outlives a change of the fleet and of the count of routers', () => {
+  const lanes = pressed(lanesOf(64), 1);
+  lanes.setRouters(2);
+  expect(inside(lanes)).toMatchObject({ limit: 24 });
+});
+
+test('a look at a cell that is not in the fleet changes nothing', () => {
+  const lanes = lanesOf(4);
+  lanes.adjust('cell-z', true);
+  expect([...lanes.inside()]).toHaveLength(1);
+});
+
+test('requests inside are counted for both roles, tunnels apart', () => {
+  const lanes = lanesOf(32);
+  lanes.enter('cell-a', 'home');
+  lanes.enter('cell-a', 'guest');
+  lanes.enterTunnel('cell-a');
+  expect([lanes.insideOf('cell-a'), lanes.insideOf('cell-z')]).toEqual([2, 0]);
+});

@@ -13,17 +13,17 @@ test.each([
   ['ETIMEDOUT', 'cell-connection-failed', 'no-connection'],
   ['EHOSTUNREACH', 'cell-connection-failed', 'no-connection'],
   ['ENOTFOUND', 'cell-connection-failed', 'no-connection'],
-  ['ECONNRESET', 'cell-connection-failed', 'exchange'],
-  ['EPIPE', 'cell-connection-failed', 'exchange'],
-  ['UND_ERR_SOCKET', 'cell-connection-failed', 'exchange'],
-  ['UND_ERR_HEADERS_TIMEOUT', 'cell-timeout', 'exchange'],
-  ['UND_ERR_BODY_TIMEOUT', 'cell-timeout', 'exchange'],
-  ['HPE_INVALID_CONSTANT', 'cell-bad-response', 'exchange'],
-  ['UND_ERR_HEADERS_OVERFLOW', 'cell-bad-response', 'exchange'],
-  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'cell-bad-response', 'exchange'],
+  ['ECONNRESET', 'cell-connection-failed', 'reset'],
+  ['EPIPE', 'cell-connection-failed', 'reset'],
+  ['UND_ERR_SOCKET', 'cell-connection-failed', 'reset'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'cell-timeout', 'answer'],
+  ['UND_ERR_BODY_TIMEOUT', 'cell-timeout', 'answer'],
+  ['HPE_INVALID_CONSTANT', 'cell-bad-response', 'answer'],
+  ['UND_ERR_HEADERS_OVERFLOW', 'cell-bad-response', 'answer'],
+  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'cell-bad-response', 'answer'],
   ['UND_ERR_INVALID_ARG', 'bad-request', 'none'],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'bad-request', 'none'],
-  ['ESOMETHING', 'cell-connection-failed', 'exchange'],
+  ['ESOMETHING', 'cell-connection-failed', 'reset'],
 ])('%s is %s, and says of the cell: %s', (code, refusal, blame) => {
   expect(cellFailure(error(code))).toMatchObject({ code: refusal, blame });
 });
@@ -54,7 +54,7 @@ test('whatever is thrown is a failure with words of its own', () => {
     expect(cellFailure(thrown)).toEqual({
       code: 'cell-connection-failed',
       detail: 'connection failed',
-      blame: 'exchange',
+      blame: 'reset',
     });
   }
 });

@@ -137,7 +137,7 @@ test('connections that traffic could not make count as probes that failed', asyn
 test('traffic says nothing of cells that are not in the fleet', async () => {
   const { monitor } = await watching();
   monitor.observeNoConnection('cell-z', 'connection refused');
-  monitor.observeAnswer('cell-z', true, 0);
+  monitor.observeAnswer('cell-z', 'bad', 'acme');
   expect([monitor.opinionOf('cell-z'), monitor.hasCell('cell-z')]).toEqual(['unknown', false]);
 });
 

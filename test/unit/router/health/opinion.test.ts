@@ -25,9 +25,11 @@ function down(): Opinion {
   return fail(up(), FALL);
 }
 
-/** `bad` gateway errors after `good` ordinary answers, at one moment. */
-function answer(opinion: Opinion, good: number, bad: number, nowMs = 0): Opinion {
-  for (let i = 0; i < good + bad; i += 1) opinion.observeAnswer(i >= good, nowMs);
+/** `bad` gateway errors after `good` ordinary answers, at one moment, to two tenants in turn or to one alone. */
+function answer(opinion: Opinion, good: number, bad: number, nowMs = 0, tenants = ['acme', 'bolt']): Opinion {
+  for (let i = 0; i < good + bad; i += 1) {
+    opinion.observeAnswer(i >= good, tenants[i % tenants.length] ?? null, nowMs);
+  }
   return opinion;
 }
 
@@ -61,7 +63,7 @@ test('a good probe between them ends a row of failures', () => {
 
 test('a good answer of the traffic does not end it: an old connection may live on', () => {
   const opinion = fail(up(), FALL - 1);
-  opinion.observeAnswer(false, 0);
+  opinion.observeAnswer(false, 'acme', 0);
   expect(fail(opinion, 1).state).toBe('down');
 });
 
@@ -138,13 +140,34 @@ test('what was counted before a cell came back is not held against it', () => {
   expect(answer(opinion, 0, 19).state).toBe('up');
 });
 
+test('one tenant’s gateway errors condemn nobody, many as they are', () => {
+  expect(answer(up(), 0, 1_000, 0, ['acme']).state).toBe('up');
+});
+
+test('requests without a tenant count as one tenant’s', () => {
+  const opinion = up();
+  for (let i = 0; i < 100; i += 1) opinion.observeAnswer(true, null, 0);
+  expect(opinion.state).toBe('up');
+});
+
+test('a second tenant’s first bad answer is enough to believe the first one’s', () => {
+  const opinion = answer(up(), 0, 100, 0, ['acme']);
+  opinion.observeAnswer(true, 'bolt', 0);
+  expect(opinion.state).toBe('down');
+});
+
+test('a second tenant’s good answers do not witness against a cell', () => {
+  const opinion = answer(up(), 20, 0, 0, ['bolt']);
+  expect(answer(opinion, 0, 100, 0, ['acme']).state).toBe('up');
+});
+
 type Step = 'probe' | 'failure' | 'good' | 'bad';
 const histories = fc.array(fc.constantFrom<Step>('probe', 'failure', 'good', 'bad'), { maxLength: 300 });
 
-function act(opinion: Opinion, step: Step): void {
+function act(opinion: Opinion, step: Step, tenant = 'acme'): void {
   if (step === 'probe') opinion.probeSucceeded();
   else if (step === 'failure') opinion.observeFailure('unreachable', 'connection refused');
-  else opinion.observeAnswer(step === 'bad', 0);
+  else opinion.observeAnswer(step === 'bad', tenant, 0);
 }
 
 test('whatever happened, as many good probes in a row as RISE make a cell up', () => {
@@ -163,9 +186,9 @@ test('a cell goes down by as many failures without a good probe as FALL, or by r
     fc.property(histories, (steps) => {
       const opinion = fresh();
       let failures = 0;
-      for (const step of steps) {
+      for (const [i, step] of steps.entries()) {
         const before = opinion.state;
-        act(opinion, step);
+        act(opinion, step, i % 3 === 0 ? 'bolt' : 'acme');
         if (step === 'probe') failures = 0;
         if (step === 'failure') failures += 1;
         if (before === 'down' || opinion.state !== 'down') continue;

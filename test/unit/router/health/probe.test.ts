@@ -44,16 +44,19 @@ async function rawCell(reply: string | null): Promise<string> {
 
 const HEALTHY = { cell: 'cell-a', version: '1.2.3', status: 'ok', checks: {} };
 
+/** What a cell of contract level 0 tells beside how it is. */
+const NOTHING = { epochs: null, rules: {}, caughtUp: null, degraded: false };
+
 test('a healthy cell is up, with its version', async () => {
   const cell = await stub();
   cell.health.body = { ...HEALTHY, somethingElse: true };
-  expect(await asked(cell.origin)).toEqual({ ok: true, version: '1.2.3' });
+  expect(await asked(cell.origin)).toEqual({ ok: true, version: '1.2.3', told: NOTHING });
 });
 
-test('a degraded cell is up', async () => {
+test('a degraded cell is up, and says so', async () => {
   const cell = await stub();
   cell.health.body = { ...HEALTHY, status: 'degraded' };
-  expect(await asked(cell.origin)).toMatchObject({ ok: true });
+  expect(await asked(cell.origin)).toMatchObject({ ok: true, told: { degraded: true } });
 });
 
 test.each([200, 503])('a cell that says it is down is believed, with status %i', async (status) => {
@@ -64,6 +67,7 @@ test.each([200, 503])('a cell that says it is down is believed, with status %i',
     evidence: 'self-declared',
     reason: 'says it is down',
     version: '1.2.3',
+    told: NOTHING,
   });
 });
 
@@ -110,7 +114,41 @@ test('a port without a listener is unreachable', async () => {
     evidence: 'unreachable',
     reason: 'connection refused',
     version: null,
+    told: null,
   });
+});
+
+test('a fenced cell tells which rules it knows', async () => {
+  const cell = await stub();
+  const rules = { 'cell-a': { home: 'cell-a', epoch: 4 } };
+  cell.health.body = { ...HEALTHY, epochs: { 'cell-a': 4 }, rules, caughtUp: true };
+  expect(await asked(cell.origin)).toMatchObject({
+    ok: true,
+    told: { epochs: { 'cell-a': 4 }, rules, caughtUp: true, degraded: false },
+  });
+});
+
+test('a cell that is down by its own word still tells which rules it knows', async () => {
+  const cell = await stub();
+  cell.health.body = { ...HEALTHY, status: 'down', epochs: { 'cell-a': 4 } };
+  expect(await asked(cell.origin)).toMatchObject({ ok: false, told: { epochs: { 'cell-a': 4 } } });
+});
+
+test.each([
+  ['a list', []],
+  ['a negative epoch', { 'cell-a': -1 }],
+  ['an epoch in words', { 'cell-a': 'four' }],
+  ['half an epoch', { 'cell-a': 1.5 }],
+])('epochs that are %s are none, and the cell is up all the same', async (_, epochs) => {
+  const cell = await stub();
+  cell.health.body = { ...HEALTHY, epochs, rules: 'many', caughtUp: 'soon' };
+  expect(await asked(cell.origin)).toEqual({ ok: true, version: '1.2.3', told: NOTHING });
+});
+
+test('what another cell tells at its origin is not believed', async () => {
+  const cell = await stub();
+  cell.health.body = { ...HEALTHY, cell: 'cell-b', epochs: { 'cell-a': 4 } };
+  expect(await asked(cell.origin)).toMatchObject({ ok: false, told: null });
 });
 
 test('a cell that never answers has timed out', async () => {

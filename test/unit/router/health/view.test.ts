@@ -106,6 +106,32 @@ test('while a home is away, its neighbour is the one that stands in for it', () 
   expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-b', target: 'cell-b' });
 });
 
+test('a home is known once anything was told of it, and not before', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-a', 'cell-b', 2)]);
+  expect(HOMES.map((home) => view.knows(home))).toEqual([true, false, false]);
+});
+
+test('a cell’s rules are those of its own home and of the homes it stands in for', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-a', 'cell-b', 2)]);
+  const standsInFor = HOMES.filter((home) => view.recordOf(home).neighbour === 'cell-b');
+  expect(new Set(view.rulesFor('cell-b').map(({ home }) => home))).toEqual(
+    new Set(['cell-b', ...standsInFor]),
+  );
+  expect(view.rulesFor('cell-b').find(({ home }) => home === 'cell-a')).toEqual(view.recordOf('cell-a'));
+});
+
+test('a cell that no pair has gets no rules', () => {
+  expect(new HealthView(PLACEMENT).rulesFor('cell-z')).toEqual([]);
+});
+
+test('the rules follow a changed pair', () => {
+  const view = new HealthView(PLACEMENT);
+  view.setPlacement(OTHER);
+  expect(view.rulesFor('cell-c').map(({ home }) => home)).toContain('cell-a');
+});
+
 test('records of homes that the file no longer has are kept, to be brought back with the others', () => {
   const view = new HealthView(PLACEMENT);
   view.apply([awayRecord('cell-c', 'cell-a', 3)]);

@@ -1,0 +1,61 @@
+// A cell of the tests' own that is fenced (contract level 1), and keeps a log of every rule it was brought.
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
+import type { HealthRecord } from '../../router/health/record.ts';
+import { startStubCell, type StubCell } from './stub-cell.ts';
+
+export type Rule = Omit<HealthRecord, 'since' | 'cause'>;
+
+export type FencedCell = StubCell & {
+  /** The newest rule of each home that it knows. */
+  rules: Map<string, Rule>;
+  /** Every rule it was brought, in order, with what came along; also those that it knew already. */
+  brought: { rule: Rule; authorization: string | undefined }[];
+  /** As after a restart: it knows no rules. */
+  forget(): void;
+};
+
+/** `token`: rules without it are refused with 401; null: any are taken. */
+export async function startFencedCell(id: string, token: string | null = null): Promise<FencedCell> {
+  const rules = new Map<string, Rule>();
+  const brought: FencedCell['brought'] = [];
+  const cell = await startStubCell(id);
+  const plain = cell.health.body as Record<string, unknown>;
+  const showRules = (): void => {
+    const epochs = Object.fromEntries([...rules].map(([home, { epoch }]) => [home, epoch]));
+    cell.health.body = { ...plain, epochs, rules: Object.fromEntries(rules) };
+  };
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const rule = (await json(request)) as Rule;
+    const { authorization } = request.headers;
+    brought.push({ rule, authorization });
+    const allowed = token === null || authorization === `Bearer ${token}`;
+    if (allowed && rule.epoch >= (rules.get(rule.home)?.epoch ?? 0)) rules.set(rule.home, rule);
+    showRules();
+    response.writeHead(allowed ? 200 : 401, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ home: rule.home, epoch: rules.get(rule.home)?.epoch }));
+  };
+  cell.scripts.set('/.cellgate/serving', (request, response) => void take(request, response));
+  showRules();
+  const forget = (): void => {
+    rules.clear();
+    showRules();
+  };
+  return Object.assign(cell, { rules, brought, forget });
+}
+
+/** Answers 421, `times` times, with what a fenced cell says then; after that as `then` does. */
+export function misdirects(epoch: number | null, times: number, then: RequestListener): RequestListener {
+  let left = times;
+  return (request, response) => {
+    if (left <= 0) {
+      then(request, response);
+      return;
+    }
+    left -= 1;
+    request.resume().on('end', () => {
+      response.writeHead(421, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(epoch === null ? {} : { epoch }));
+    });
+  };
+}
