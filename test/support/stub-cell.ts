@@ -44,13 +44,12 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
   const health = { status: 200, body: { cell: id, version: '1.0.0', status: 'ok', checks: {} } as unknown };
   const handler = options.handler ?? answerWithEcho(id, seen);
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    if (request.url === '/health') {
+    const script = scripts.get(request.url?.split('?')[0] ?? '');
+    if (script !== undefined) script(request, response);
+    else if (request.url === '/health') {
       response.writeHead(health.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(health.body));
-      return;
-    }
-    const script = scripts.get(request.url?.split('?')[0] ?? '') ?? handler;
-    script(request, response);
+    } else handler(request, response);
   });
   if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
   server.on('connection', (socket) => {
