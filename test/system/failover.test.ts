@@ -53,7 +53,8 @@ async function moreRequests(running: Load, count: number): Promise<void> {
   await until('the load goes on', () => running.sent.length >= enough);
 }
 
-const failed = (requests: readonly Sent[]): Sent[] => requests.filter(({ status }) => status < 200 || status > 299);
+const failed = (requests: readonly Sent[]): Sent[] =>
+  requests.filter(({ status }) => status < 200 || status > 299);
 
 test('a killed cell costs only its own tenants anything, its neighbour serves them, and they go home again', async () => {
   const homes = new Map<string, Explained>();
@@ -98,7 +99,8 @@ test('a killed cell costs only its own tenants anything, its neighbour serves th
   const away = own.filter(({ startedAtMs }) => startedAtMs > verdictAtMs && startedAtMs < restartedAtMs);
   const back = own.filter(({ startedAtMs }) => startedAtMs > homeAtMs);
   const thirds = sent.filter(
-    ({ tenant, cell }) => cell !== null && cell !== homes.get(tenant)?.home && cell !== homes.get(tenant)?.neighbour,
+    ({ tenant, cell }) =>
+      cell !== null && cell !== homes.get(tenant)?.home && cell !== homes.get(tenant)?.neighbour,
   );
   console.log(
     `kill -9 under ${RATE} requests/s: ${sent.length} requests, ${own.length} of the killed cell's tenants, ` +
@@ -118,7 +120,9 @@ test('a killed cell costs only its own tenants anything, its neighbour serves th
 
 test('the audit log tells the failover and the way home, newest first', async () => {
   const answer = await fetch(`${routers[0]?.admin}/v1/events?limit=10`);
-  const { events } = (await answer.json()) as { events: { cell: string; from: string; to: string; cause: string }[] };
+  const { events } = (await answer.json()) as {
+    events: { cell: string; from: string; to: string; cause: string }[];
+  };
 
   const own = events.filter(({ cell }) => cell === VICTIM);
   expect(own.map(({ from, to, cause }) => ({ from, to, cause }))).toEqual([
