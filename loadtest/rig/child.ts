@@ -17,6 +17,13 @@ export type Child = {
   stop(graceMs?: number): Promise<void>;
 };
 
+const running = new Set<Child>();
+
+/** Ends every child at once, for when the run itself is ended. */
+export async function killAllChildren(): Promise<void> {
+  await Promise.all([...running].map((child) => child.stop(0)));
+}
+
 /**
  * Runs `command` in the project's folder, in a session of its own: Ctrl-C reaches us alone, and we end it. Its
  * environment is PATH and `env`. `onLine` gets each line of its stdout.
@@ -33,14 +40,9 @@ export function startChild(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { pid } = child;
-  let running = true;
   const exited = new Promise<void>((resolve) => {
-    const end = (): void => {
-      running = false;
-      resolve();
-    };
-    child.once('exit', end);
-    child.once('error', end);
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
   });
   if (pid === undefined) throw new Error(`${command} can not be started`);
   endWithUs(child, pid);
@@ -49,21 +51,24 @@ export function startChild(
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const stop = async (graceMs = 5_000): Promise<void> => {
-    child.kill('SIGTERM');
+    child.kill(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
     const limit = setTimeout(() => child.kill('SIGKILL'), graceMs);
     await exited;
     clearTimeout(limit);
   };
-  return {
+  const started: Child = {
     pid,
     exited,
     get running() {
-      return running;
+      return running.has(started);
     },
     stderr: () => stderr,
     signal: (name) => void child.kill(name),
     stop,
   };
+  running.add(started);
+  void exited.then(() => running.delete(started));
+  return started;
 }
 
 /**

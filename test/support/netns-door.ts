@@ -19,11 +19,13 @@ const INSIDE = `
     to.on('error', () => from.destroy());
   }).listen(path, () => process.stdout.write('open'));`;
 
-export async function openDoor(namespace: string, port: number): Promise<Door> {
+/** `enter`: the command that runs another one inside the namespace. */
+export async function openDoor(enter: readonly [string, ...string[]], port: number): Promise<Door> {
   const folder = mkdtempSync(join(tmpdir(), 'cg-door-'));
   const path = join(folder, 'door');
-  const args = ['netns', 'exec', namespace, process.execPath, '-e', INSIDE, path, String(port)];
-  const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [program, ...before] = enter;
+  const args = [...before, process.execPath, '-e', INSIDE, path, String(port)];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let open = false;
   child.stdout.on('data', () => (open = true));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -39,7 +41,7 @@ export async function openDoor(namespace: string, port: number): Promise<Door> {
     to.on('error', () => from.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  await until(`the door into ${namespace} is open`, () => open || child.exitCode !== null);
+  await until('the door is open', () => open || child.exitCode !== null);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {

@@ -8,11 +8,12 @@ import { openDoor, type Door } from './netns-door.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const NAMESPACES = '/run/netns';
 const PREFIX = 'cgtest';
-const PROGRAMS = ['/usr/sbin/ip', '/usr/sbin/nft'];
+const IP = '/usr/sbin/ip';
+const NFT = '/usr/sbin/nft';
 
 /** Whether this process can make networks: it is root, on Linux, with `ip` and `nft`. */
 export function canMakeNetworks(): boolean {
-  return process.getuid?.() === 0 && PROGRAMS.every((program) => existsSync(program));
+  return process.getuid?.() === 0 && existsSync(IP) && existsSync(NFT);
 }
 
 export type Network = {
@@ -52,7 +53,7 @@ export function startNetwork(hosts: readonly string[]): Network {
   return {
     addressOf,
     spawn(host, command, args, env = {}) {
-      const child = spawn('ip', ['netns', 'exec', namespaceOf(host), command, ...args], {
+      const child = spawn(IP, ['netns', 'exec', namespaceOf(host), command, ...args], {
         cwd: ROOT,
         env: { PATH: process.env['PATH'], ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,7 +62,7 @@ export function startNetwork(hosts: readonly string[]): Network {
       return child;
     },
     async door(host, port) {
-      const door = await openDoor(namespaceOf(host), port);
+      const door = await openDoor([IP, 'netns', 'exec', namespaceOf(host)], port);
       doors.push(door);
       return door.url;
     },
@@ -100,7 +101,7 @@ function build(
     ['-batch', '-'],
     [hub, ...namespaces.values()].map((name) => `netns add ${name}`),
   );
-  run('ip', ['-n', hub, '-batch', '-'], ['link add br0 type bridge', 'link set br0 up']);
+  run(IP, ['-n', hub, '-batch', '-'], ['link add br0 type bridge', 'link set br0 up']);
   for (const [index, [host, namespace]] of [...namespaces].entries()) {
     run(
       'ip',
@@ -124,7 +125,7 @@ function build(
 }
 
 function nft(namespace: string, lines: readonly string[]): void {
-  run('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], lines);
+  run(IP, ['netns', 'exec', namespace, NFT, '-f', '-'], lines);
 }
 
 function run(command: string, args: readonly string[], lines: readonly string[]): void {
@@ -134,9 +135,9 @@ function run(command: string, args: readonly string[], lines: readonly string[])
 /** Synchronous, so that it can also run while our process exits. A namespace that is gone is no error. */
 function removeNamespaces(names: readonly string[]): void {
   for (const name of names.filter((one) => existsSync(`${NAMESPACES}/${one}`))) {
-    const pids = execFileSync('ip', ['netns', 'pids', name]).toString().split('\n').filter(Boolean);
+    const pids = execFileSync(IP, ['netns', 'pids', name]).toString().split('\n').filter(Boolean);
     for (const pid of pids) killNow(Number(pid));
-    execFileSync('ip', ['netns', 'delete', name]);
+    execFileSync(IP, ['netns', 'delete', name]);
   }
 }
 
