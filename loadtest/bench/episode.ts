@@ -4,7 +4,7 @@ import type { LogLine, RunningRouter } from '../rig/router.ts';
 import { until } from '../rig/until.ts';
 import type { BenchFleet } from './failover-fleet.ts';
 import type { Fault, FaultKind } from './faults.ts';
-import { countFailures, type Failures } from './failures.ts';
+import { countFailures, reasonsOf, type Failures } from './failures.ts';
 import { failed, type OpenLoad } from './open-load.ts';
 
 export type Episode = {
@@ -17,8 +17,9 @@ export type Episode = {
   /** From the store's decision to the last router that knows it. */
   spreadMs: number;
   failures: Failures;
-  /** Requests that failed in the control window. */
+  /** Requests that failed in the control window, and why. */
   controlFailed: number;
+  controlReasons: Record<string, number>;
   /** In which nobody but the neighbour may serve the victim's tenants: epoch ms, until the way home began. */
   fromMs: number;
   untilMs: number;
@@ -60,12 +61,13 @@ async function controlWindow(
   fleet: BenchFleet,
   load: OpenLoad,
   victim: string,
-): Promise<{ controlMs: number; controlFailed: number }> {
+): Promise<Pick<Episode, 'controlMs' | 'controlFailed' | 'controlReasons'>> {
   const beganMs = performance.now();
   const answeredMs = await untilAllAnswer(fleet, load, victim, victim, beganMs);
   await pause(CONTROL_MS);
   const sent = load.sent.filter(({ startedAtMs }) => startedAtMs >= beganMs);
-  return { controlMs: answeredMs - beganMs, controlFailed: sent.filter(failed).length };
+  const controlFailed = sent.filter(failed).length;
+  return { controlMs: answeredMs - beganMs, controlFailed, controlReasons: reasonsOf(sent) };
 }
 
 /** When the last router had its first good answer from `cell` to a tenant of `home`, at or after `sinceMs`. */

@@ -12,7 +12,6 @@ export type Failures = {
   /** All requests of the episode, and how many of them were inside. */
   requests: number;
   inside: number;
-  /** The reasons of all that failed: code or connection error → how often. */
   reasons: Record<string, number>;
 };
 
@@ -29,11 +28,6 @@ export function countFailures(
   const own = sent.filter(({ home }) => home === victim);
   const inside = own.filter((one) => one.startedAtMs <= goneMs && one.endedAtMs >= beganMs);
   const insideFailed = inside.filter(failed);
-  const reasons: Record<string, number> = {};
-  for (const { error, status } of sent.filter(failed)) {
-    const reason = error ?? `status ${status}`;
-    reasons[reason] = (reasons[reason] ?? 0) + 1;
-  }
   return {
     notInside: own.filter((one) => failed(one) && !inside.includes(one)).length,
     idempotentInside: insideFailed.filter(({ method }) => method === 'GET').length,
@@ -41,6 +35,16 @@ export function countFailures(
     others: sent.filter((one) => one.home !== victim && failed(one)).length,
     requests: sent.length,
     inside: inside.length,
-    reasons,
+    reasons: reasonsOf(sent),
   };
+}
+
+/** Why requests failed: home of the tenant and code, connection error or status → how often. */
+export function reasonsOf(sent: readonly Sent[]): Record<string, number> {
+  const reasons: Record<string, number> = {};
+  for (const { home, error, status } of sent.filter(failed)) {
+    const reason = `${home}: ${error ?? status}`;
+    reasons[reason] = (reasons[reason] ?? 0) + 1;
+  }
+  return reasons;
 }

@@ -31,17 +31,23 @@ export class ChaosFlow {
   set({ held = false, delayMs = 0 }: { held?: boolean; delayMs?: number }): void {
     this.#held = held;
     this.#delayMs = delayMs;
-    if (held) this.#from.pause();
     this.#pump();
   }
 
   /** Nothing will go through any more. */
   stop(): void {
     this.set({ held: true });
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#waiting.length = 0;
+    this.#waitingBytes = 0;
   }
 
   #push(what: Item['what']): void {
+    // A sender that has reset its connection sends nothing again when the line heals.
+    if (what === 'reset' && this.#held) this.#forget();
     const lastMs = this.#waiting.at(-1)?.dueMs ?? 0;
     this.#waiting.push({ dueMs: Math.max(lastMs, performance.now() + this.#delayMs), what });
     if (typeof what !== 'string') this.#waitingBytes += what.length;
@@ -62,8 +68,7 @@ export class ChaosFlow {
       this.#waiting.shift();
       this.#pass(next.what);
     }
-    const mayRead = !this.#held && this.#waitingBytes < MAX_WAITING_BYTES;
-    if (mayRead) this.#from.resume();
+    if (this.#waitingBytes < MAX_WAITING_BYTES) this.#from.resume();
     else this.#from.pause();
   }
 

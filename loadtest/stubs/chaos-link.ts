@@ -69,7 +69,7 @@ export class ChaosLink {
 
   /** The line works again, and knows nothing of this connection: whoever speaks on it gets an RST. */
   #revive(left: Socket, mode: LinkMode): void {
-    if (mode === 'reset') left.resetAndDestroy();
+    if (mode === 'reset' || left.readableEnded) left.resetAndDestroy();
     if (mode !== 'pass') return;
     left.on('data', () => left.resetAndDestroy());
     left.on('end', () => left.resetAndDestroy());

@@ -43,6 +43,19 @@ async function talking(): Promise<{ client: End; cell: End }> {
   return { client, cell };
 }
 
+/** Waits until a word has gone over another line: what the spoilt one would have carried, it would have by now. */
+async function anotherLineWorks(): Promise<void> {
+  const beside = await startChaosProxy({ target });
+  const other = watch(connect(beside.port, '127.0.0.1'));
+  opened.push(other);
+  const before = accepted.length;
+  other.socket.write('beside');
+  await until('other lines carry bytes meanwhile', () =>
+    accepted.slice(before).some(({ text }) => text === 'beside'),
+  );
+  await beside.close();
+}
+
 beforeEach(async () => {
   server = createServer((socket) => accepted.push(watch(socket)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -99,15 +112,11 @@ test('a black hole lets no connect through and refuses none', async () => {
   expect(accepting).toBe(0);
 });
 
-test('a connect into a black hole is still waiting when others have come and gone', async () => {
+test('a connect into a black hole is still waiting when another one has come and gone', async () => {
   const { client } = await talking();
   await proxy.mode('black-hole');
   const hanging = open();
-  const beside = await startChaosProxy({ target });
-  const probe = watch(connect(beside.port, '127.0.0.1'));
-  opened.push(probe);
-  await until('another connection succeeds meanwhile', () => probe.connected);
-  await beside.close();
+  await anotherLineWorks();
 
   expect({ connected: hanging.connected, code: hanging.code, closed: hanging.closed }).toEqual({
     connected: false,
@@ -121,12 +130,7 @@ test('a black hole keeps what is said in open connections, and the end of one, u
   const { client, cell } = await talking();
   await proxy.mode('black-hole');
   client.socket.end('said into the void');
-  const beside = await startChaosProxy({ target });
-  const other = watch(connect(beside.port, '127.0.0.1'));
-  opened.push(other);
-  other.socket.write('x');
-  await until('other lines carry bytes meanwhile', () => accepted.some(({ text }) => text === 'x'));
-  await beside.close();
+  await anotherLineWorks();
   expect([cell.text, cell.closed]).toEqual(['', false]);
 
   await proxy.mode('pass');
@@ -213,4 +217,17 @@ test('with `only`, the modes touch the connections that have said the word, and 
   await until('the others go on', () => plainCell.text === 'more');
   await talking();
   expect(markedCell.text).toBe('SUBSCRIBE x');
+});
+
+test('what a client said into a black hole is lost when it resets before the line heals', async () => {
+  const { client, cell } = await talking();
+  await proxy.mode('black-hole');
+  client.socket.write('never sent again');
+  await anotherLineWorks();
+  client.socket.resetAndDestroy();
+  await anotherLineWorks();
+  await proxy.mode('pass');
+
+  await until('the target hears of the reset', () => cell.closed);
+  expect([cell.text, cell.code]).toEqual(['', 'ECONNRESET']);
 });

@@ -23,6 +23,7 @@ function kill(change: Partial<Episode> = {}): Episode {
     spreadMs: 5,
     failures,
     controlFailed: 0,
+    controlReasons: {},
     fromMs: 0,
     untilMs: 1,
     ...change,

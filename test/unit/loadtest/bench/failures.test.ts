@@ -45,7 +45,7 @@ test('tenants of other cells are counted apart', () => {
   expect(count(sent({ home: 'cell-b' }))).toMatchObject({ others: 1, notInside: 0, idempotentInside: 0 });
 });
 
-test('reasons are codes, connection errors, or else the status', () => {
+test('reasons are told by home: codes, connection errors, or else the status', () => {
   const failures = count(sent({}), sent({}), sent({ status: 500, error: null }));
-  expect(failures.reasons).toEqual({ 'cell-unavailable': 2, 'status 500': 1 });
+  expect(failures.reasons).toEqual({ 'cell-a: cell-unavailable': 2, 'cell-a: 500': 1 });
 });
