@@ -39,35 +39,57 @@ export type BenchFleet = {
   close(): Promise<void>;
 };
 
-/** Starts all of it and waits until every router is ready. All settings of the routers but the dwell are the defaults. */
-export async function startBenchFleet({
-  folder,
-  routers,
-  level,
-  tenants,
-}: FleetOptions): Promise<BenchFleet> {
-  const redis = await startRedis();
+type Ends = (() => Promise<unknown>)[];
+
+/**
+ * Starts all of it and waits until every router is ready; what was started has ended when it throws. All settings of
+ * the routers but the dwell are the defaults.
+ */
+export async function startBenchFleet(options: FleetOptions): Promise<BenchFleet> {
+  const ends: Ends = [];
+  const close = async (): Promise<void> => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    return { ...(await startParts(options, ends)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startParts(
+  { folder, routers, level, tenants }: FleetOptions,
+  ends: Ends,
+): Promise<Omit<BenchFleet, 'close'>> {
+  const ending = <T extends { stop(): Promise<void> }>(part: T): T => {
+    ends.push(() => part.stop());
+    return part;
+  };
+  const redis = ending(await startRedis());
   const pubSub = await startChaosProxy({
     target: redis.port,
     only: (chunk) => SUBSCRIBES.test(chunk.toString('latin1')),
   });
-  const started = await Promise.all(
-    CELLS.map((id) => startStubProcess({ id, level, logFile: join(folder, `${id}.log`) })),
-  );
-  const cells = new Map(started.map((cell) => [cell.id, cell]));
+  ends.push(() => pubSub.close());
+  const cells = new Map<string, StubProcess>();
+  for (const id of CELLS) {
+    cells.set(id, ending(await startStubProcess({ id, level, logFile: join(folder, `${id}.log`) })));
+  }
   const proxy = await startChaosProxy({ target: cells.get(PROXIED)?.port ?? 0 });
-  const origins = started.map(({ id, origin }) => [id, { origin: id === PROXIED ? proxy.origin : origin }]);
-  const text = stringify({ cells: Object.fromEntries(origins), generations: [{ add: CELLS }] });
-  const file = join(folder, 'fleet.yaml');
-  writeFileSync(file, text);
-  const { placement } = parseFleet(text, folder);
-  const launch = (index: number): Promise<RunningRouter> =>
-    startRouter(`router-${index + 1}`, {
+  ends.push(() => proxy.close());
+  const { file, placement } = writeFleet(folder, cells, proxy);
+  const running: RunningRouter[] = [];
+  const launch = async (index: number): Promise<RunningRouter> => {
+    const router = await startRouter(`router-${index + 1}`, {
       FLEET_FILE: file,
       REDIS_URL: `redis://127.0.0.1:${pubSub.port}`,
       MIN_DWELL_MS: '500',
     });
-  const running = await Promise.all(Array.from({ length: routers }, (_, index) => launch(index)));
+    running[index] = ending(router);
+    return router;
+  };
+  for (let index = 0; index < routers; index += 1) await launch(index);
   return {
     cells,
     direct: CELLS.filter((id) => id !== PROXIED),
@@ -80,15 +102,17 @@ export async function startBenchFleet({
       return { tenant, home: placement.locate(tenant).home };
     }),
     neighbourOf: (cell) => placement.neighbourOf(cell) ?? '',
-    async restartRouter(index) {
-      const router = await launch(index);
-      running[index] = router;
-      return router;
-    },
-    async close() {
-      await Promise.all(running.map((router) => router.stop()));
-      await Promise.all([...cells.values()].map((cell) => cell.stop()));
-      await Promise.all([proxy.close(), pubSub.close(), redis.stop()]);
-    },
+    restartRouter: launch,
   };
+}
+
+function writeFleet(folder: string, cells: ReadonlyMap<string, StubProcess>, proxy: ChaosProxy) {
+  const origins = [...cells].map(([id, { origin }]) => [
+    id,
+    { origin: id === PROXIED ? proxy.origin : origin },
+  ]);
+  const text = stringify({ cells: Object.fromEntries(origins), generations: [{ add: CELLS }] });
+  const file = join(folder, 'fleet.yaml');
+  writeFileSync(file, text);
+  return { file, placement: parseFleet(text, folder).placement };
 }

@@ -12,6 +12,10 @@ type Flags = { kills?: number; rate: number; quick: boolean; level: '0' | '1'; j
 const FULL: Plays = { kills: 20, freezes: 3, blackHoles: 3, unannounced: 3, lostRouters: 3 };
 const QUICK: Plays = { kills: 3, freezes: 1, blackHoles: 1, unannounced: 1, lostRouters: 1 };
 
+/** The exit code of a flag that is not understood. */
+const BAD_INPUT = 2;
+
+const flags = flagsOf(process.argv);
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -26,7 +30,7 @@ for (const [signal, code] of [
 }
 
 try {
-  process.exitCode = await run(flagsOf(process.argv));
+  process.exitCode = await run(flags);
 } catch (error) {
   process.stderr.write(`cellgate: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
@@ -38,6 +42,7 @@ try {
 function flagsOf(argv: readonly string[]): Flags {
   const program = new Command('bench:failover')
     .description('Kills cells under load. Exit code 1: a target is missed or undecided.')
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT))
     .option('--kills <count>', 'how many cells are killed, one after the other', wholeNumber)
     .option('--rate <count>', 'requests a second, half of them POST', wholeNumber, 600)
     .option('--quick', 'each fault a few times only', false)

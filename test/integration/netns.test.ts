@@ -1,5 +1,8 @@
 // Two processes in a network of their own: what partitions cut, and that nothing of it is left.
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { canMakeNetworks, startNetwork, type Network } from '../support/netns.ts';
 import { until } from '../support/wait.ts';
@@ -82,6 +85,42 @@ test.runIf(canMakeNetworks())('closing leaves no namespace and no process', asyn
   expect(namespaces()).toEqual([]);
   expect(child.signalCode).toBe('SIGKILL');
 });
+
+test.runIf(canMakeNetworks())(
+  'a real router inside loses and finds a cell as the partition says',
+  async () => {
+    const [router, cell] = ['left', 'right'];
+    const folder = mkdtempSync(join(tmpdir(), 'cellgate-netns-'));
+    const fleetFile = join(folder, 'fleet.yaml');
+    const origin = `http://${network.addressOf(cell)}:4101`;
+    writeFileSync(
+      fleetFile,
+      stringify({ cells: { 'cell-a': { origin } }, generations: [{ add: ['cell-a'] }] }),
+    );
+    const stub = { id: 'cell-a', level: 0, host: network.addressOf(cell), port: 4101, behaviour: {} };
+    const files = { logFile: null, rulesFile: null, token: null };
+    network.spawn(cell, process.execPath, ['loadtest/stubs/stub-cell-main.ts'], {
+      STUB_CELL: JSON.stringify({ ...stub, ...files }),
+    });
+    network.spawn(router, process.execPath, ['router/main.ts'], {
+      FLEET_FILE: fleetFile,
+      PROBE_INTERVAL_MS: '50',
+      PROBE_TIMEOUT_MS: '100',
+    });
+    const admin = await network.door(router, 9090);
+    const opinion = async (): Promise<unknown> => {
+      const { cells } = (await (await fetch(`${admin}/v1/cells`)).json()) as { cells: { opinion: string }[] };
+      return cells[0]?.opinion;
+    };
+
+    await until('the router finds the cell', async () => (await opinion()) === 'up');
+    network.partition(router, cell);
+    await until('the router has lost the cell', async () => (await opinion()) === 'down');
+    network.heal();
+    await until('the router finds it again', async () => (await opinion()) === 'up');
+    rmSync(folder, { recursive: true, force: true });
+  },
+);
 
 test('root can make networks wherever the tests run as CI does', () => {
   expect(canMakeNetworks() || process.getuid?.() !== 0 || process.platform !== 'linux').toBe(true);
