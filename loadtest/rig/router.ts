@@ -1,0 +1,42 @@
+// A real router as a process of the run, and what it tells: its log lines and its admin port.
+import { request } from 'undici';
+import { startChild, type Child } from './child.ts';
+import { until } from './until.ts';
+
+/** A line of its log; `time` is ISO 8601. */
+export type LogLine = { time: string; msg: string } & Record<string, unknown>;
+
+export type RunningRouter = {
+  id: string;
+  /** `http://127.0.0.1:port` of the public listener. */
+  url: string;
+  child: Child;
+  logs: LogLine[];
+  /** A `GET` on the admin port; answers the JSON. */
+  admin(path: string): Promise<unknown>;
+  stop(): Promise<void>;
+};
+
+/** Starts a router on ports of the kernel's choice and waits until it is ready. `env` beats the defaults. */
+export async function startRouter(id: string, env: Record<string, string>): Promise<RunningRouter> {
+  const logs: LogLine[] = [];
+  const child = startChild(process.execPath, ['router/main.ts'], {
+    env: { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', ACCESS_LOG: 'off', ROUTER_ID: id, ...env },
+    onLine: (line) => logs.push(JSON.parse(line) as LogLine),
+  });
+  const listening = await until(`${id} listens`, () => {
+    if (!child.running) throw new Error(child.stderr());
+    return logs.find(({ msg }) => msg === 'router listening');
+  });
+  const { address, admin } = listening as LogLine & { address: string; admin: string };
+  const ask = async (path: string): Promise<unknown> => {
+    const answer = await request(`${admin}${path}`);
+    return await answer.body.json();
+  };
+  await until(`${id} is ready`, async () => {
+    const answer = await request(`${admin}/readyz`);
+    await answer.body.dump();
+    return answer.statusCode === 200;
+  });
+  return { id, url: address, child, logs, admin: ask, stop: () => child.stop() };
+}

@@ -1,0 +1,37 @@
+// The process of one stub cell: its settings in STUB_CELL, its ports as a line on stdout, its behaviour over the control port.
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { StubCell } from './stub-cell.ts';
+import type { Behaviour, StubConfig } from './stub-options.ts';
+
+const config = JSON.parse(process.env['STUB_CELL'] ?? '') as StubConfig;
+const cell = new StubCell(config);
+
+const port = await listen(config.host, config.port, (request, response) => {
+  cell.handle(request, response).catch(() => response.destroy());
+});
+const control = await listen('127.0.0.1', 0, (request, response) => {
+  tell(request.method === 'PUT' ? text(request) : null)
+    .then((answer) => response.end(JSON.stringify(answer)))
+    .catch(() => response.destroy());
+});
+process.once('SIGTERM', () => process.exit(0));
+process.stdout.write(`${JSON.stringify({ port, control })}\n`);
+
+/** `PUT` of a part of a behaviour changes that part; either way the counters are the answer. */
+async function tell(change: Promise<string> | null): Promise<unknown> {
+  if (change !== null) {
+    cell.behaviour = { ...cell.behaviour, ...(JSON.parse(await change) as Partial<Behaviour>) };
+  }
+  return cell.counters;
+}
+
+async function listen(host: string, wanted: number, listener: RequestListener): Promise<number> {
+  const server = createServer({ keepAliveTimeout: 60_000 }, listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(wanted, host, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}

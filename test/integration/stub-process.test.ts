@@ -1,0 +1,206 @@
+// The level 1 stub cell keeps the contract that routers are tested against.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { initialRecord } from '../../router/health/record.ts';
+import { xxh32 } from '../../router/placement/hash.ts';
+import { startStubProcess, type StubProcess } from '../support/stub-process.ts';
+import { until } from '../support/wait.ts';
+
+let folder = '';
+let stub: StubProcess;
+
+/** The rule of `cell-a`, whose neighbour is `cell-b`. */
+function rule(change: Record<string, unknown> = {}): Record<string, unknown> {
+  const { since: _, cause: __, ...rest } = initialRecord('cell-a', 'cell-b');
+  return { ...rest, ...change };
+}
+
+async function bring(
+  body: Record<string, unknown>,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown }> {
+  const answer = await request(`${stub.origin}/.cellgate/serving`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.statusCode, body: await answer.body.json() };
+}
+
+async function ask(
+  tenant = 'acme',
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown }> {
+  const answer = await request(`${stub.origin}/orders`, {
+    headers: {
+      'x-tenant-id': tenant,
+      'x-cell-home': 'cell-a',
+      'x-cell-role': 'home',
+      'x-cell-epoch': '7',
+      ...headers,
+    },
+  });
+  return { status: answer.statusCode, body: await answer.body.json() };
+}
+
+async function health(): Promise<Record<string, unknown>> {
+  const answer = await request(`${stub.origin}/health`);
+  return (await answer.body.json()) as Record<string, unknown>;
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cellgate-stub-'));
+  stub = await startStubProcess({ id: 'cell-a', logFile: join(folder, 'access.log') });
+});
+
+afterEach(async () => {
+  await stub.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('refuses every tenant with 421 before a first rule was brought', async () => {
+  expect(await ask()).toEqual({ status: 421, body: { epoch: 0 } });
+  expect(await health()).toMatchObject({ cell: 'cell-a', status: 'ok', epochs: {}, rules: {} });
+});
+
+test('serves its own tenants once it has a rule, and tells it in its health', async () => {
+  expect(await bring(rule({ epoch: 3 }))).toEqual({ status: 200, body: { home: 'cell-a', epoch: 3 } });
+  expect((await ask()).status).toBe(200);
+  expect(await health()).toMatchObject({ epochs: { 'cell-a': 3 }, rules: { 'cell-a': rule({ epoch: 3 }) } });
+});
+
+test('refuses tenants that are away by the newest rule, with its epoch', async () => {
+  await bring(rule({ epoch: 4, state: 'failed-over', target: 'cell-b', share: 100 }));
+
+  expect(await ask()).toEqual({ status: 421, body: { epoch: 4 } });
+});
+
+test('an older rule changes nothing, and is answered with the newer epoch', async () => {
+  await bring(rule({ epoch: 4, state: 'failed-over', target: 'cell-b', share: 100 }));
+
+  expect(await bring(rule({ epoch: 3 }))).toEqual({ status: 200, body: { home: 'cell-a', epoch: 4 } });
+  expect((await ask()).status).toBe(421);
+});
+
+test('with a share between, each tenant is served by the cell that its slot says', async () => {
+  const operation = 17;
+  await bring(rule({ epoch: 5, state: 'drained', target: 'cell-b', share: 50, shareBefore: 50, operation }));
+  const tenants = Array.from({ length: 20 }, (_, i) => `tenant-${i}`);
+  const statuses = await Promise.all(tenants.map(async (tenant) => (await ask(tenant)).status));
+
+  expect(statuses).toEqual(tenants.map((tenant) => (xxh32(tenant, operation) % 10_000 < 5_000 ? 421 : 200)));
+});
+
+test('while a change is closing, the tenants that change have no cell, and the others have', async () => {
+  const operation = 17;
+  const closing = {
+    phase: 'closing',
+    state: 'drained',
+    target: 'cell-b',
+    share: 50,
+    shareBefore: 0,
+    operation,
+  };
+  await bring(rule({ epoch: 5, ...closing }));
+  const tenants = Array.from({ length: 20 }, (_, i) => `tenant-${i}`);
+  const statuses = await Promise.all(tenants.map(async (tenant) => (await ask(tenant)).status));
+
+  expect(statuses).toEqual(tenants.map((tenant) => (xxh32(tenant, operation) % 10_000 < 5_000 ? 421 : 200)));
+});
+
+test('after a kill it refuses a home until a rule no older than the stored one came', async () => {
+  await bring(rule({ epoch: 6 }));
+  await stub.kill('SIGKILL');
+  await stub.restart();
+
+  expect(await health()).toMatchObject({ epochs: {}, rules: { 'cell-a': rule({ epoch: 6 }) } });
+  expect(await ask()).toEqual({ status: 421, body: { epoch: 6 } });
+  await bring(rule({ epoch: 5 }));
+  expect((await ask()).status).toBe(421);
+  await bring(rule({ epoch: 6 }));
+  expect((await ask()).status).toBe(200);
+});
+
+test('drops what comes after its deadline, and counts it', async () => {
+  await bring(rule());
+  await ask('acme', { 'x-cell-deadline': String(Date.now() - 1_000) });
+
+  expect(await stub.counters()).toMatchObject({ expired: 1, served: 0 });
+  expect(stub.served()).toEqual([]);
+});
+
+test('writes down whom it served, also when it is killed', async () => {
+  await bring(rule());
+  await ask();
+  await stub.kill('SIGKILL');
+
+  const line = { tenant: 'acme', method: 'GET', home: 'cell-a', role: 'home', epoch: 7, cell: 'cell-a' };
+  expect(stub.served()).toEqual([{ ...line, at: expect.any(Number) as number }]);
+});
+
+test('with a token only its bearer brings rules', async () => {
+  await stub.stop();
+  stub = await startStubProcess({ id: 'cell-a', token: 'secret' });
+
+  expect((await bring(rule())).status).toBe(401);
+  expect((await bring(rule(), { authorization: 'Bearer secret' })).status).toBe(200);
+});
+
+test('without a token a rule that came through a proxy is refused', async () => {
+  expect((await bring(rule(), { 'x-forwarded-for': '127.0.0.1' })).status).toBe(401);
+});
+
+test('a level 0 stub has no fence: it serves everybody, and says nothing of epochs', async () => {
+  await stub.stop();
+  stub = await startStubProcess({ id: 'cell-a', level: 0 });
+
+  expect((await ask()).status).toBe(200);
+  expect(await health()).not.toHaveProperty('epochs');
+});
+
+test('answers as it is told, from the next request on', async () => {
+  await bring(rule());
+  await stub.behave({ status: 503, health: 'degraded' });
+  expect((await ask()).status).toBe(503);
+  expect(await health()).toMatchObject({ status: 'degraded' });
+
+  await stub.behave({ health: 'down', healthStatus: 503 });
+  const answer = await request(`${stub.origin}/health`);
+  await answer.body.dump();
+  expect(answer.statusCode).toBe(503);
+});
+
+test('a slow-loris answer has its head long before its end', async () => {
+  await bring(rule());
+  await stub.behave({ dripMs: 60_000 });
+  const controller = new AbortController();
+  const answer = await request(`${stub.origin}/orders`, {
+    headers: { 'x-tenant-id': 'acme', 'x-cell-home': 'cell-a' },
+    signal: controller.signal,
+  });
+
+  expect(answer.statusCode).toBe(200);
+  const body = answer.body.text();
+  controller.abort();
+  await expect(body).rejects.toThrow();
+});
+
+test('a frozen stub takes connections and answers none until it goes on', async () => {
+  await bring(rule());
+  await stub.kill('SIGSTOP');
+  let answered = false;
+  const asked = ask().then((answer) => {
+    answered = true;
+    return answer;
+  });
+  const other = await startStubProcess({ id: 'cell-b' });
+  await until('another stub answers meanwhile', async () => (await other.counters()).served === 0);
+  await other.stop();
+  expect(answered).toBe(false);
+
+  await stub.kill('SIGCONT');
+  expect((await asked).status).toBe(200);
+});

@@ -1,0 +1,2 @@
+// The chaos proxy of the benchmarks, for tests.
+export { startChaosProxy, type ChaosProxy } from '../../loadtest/stubs/chaos-proxy.ts';
