@@ -38,11 +38,17 @@ export class Fence {
     return this.#cells.has(cell);
   }
 
+  /** Whether a fenced cell knows an older rule than this one, or none. */
+  lacks(cell: string, { home, epoch }: HealthRecord): boolean {
+    const fenced = this.#cells.get(cell);
+    return fenced !== undefined && (fenced.epochs.get(home) ?? 0) < epoch;
+  }
+
   /** Brings each rule to each cell of its pair that is fenced and knows an older one, or none. */
   bring(records: Iterable<HealthRecord>): void {
     for (const record of records) {
       for (const cell of [record.home, record.neighbour]) {
-        if (cell !== null && this.#isOlder(cell, record)) void this.deliver(record, cell);
+        if (cell !== null && this.lacks(cell, record)) void this.deliver(record, cell);
       }
     }
   }
@@ -83,11 +89,6 @@ export class Fence {
 
   #delivered(fenced: FencedCell, { home, epoch }: HealthRecord): void {
     fenced.epochs.set(home, Math.max(epoch, fenced.epochs.get(home) ?? 0));
-  }
-
-  #isOlder(cell: string, { home, epoch }: HealthRecord): boolean {
-    const fenced = this.#cells.get(cell);
-    return fenced !== undefined && (fenced.epochs.get(home) ?? 0) < epoch;
   }
 
   #forget(cell: string): void {

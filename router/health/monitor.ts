@@ -1,4 +1,5 @@
 // The health of the fleet as this router sees and shares it: probes, votes, beats, and the view they keep up.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -17,6 +18,8 @@ import { readRule } from './wire.ts';
 const BEAT_INTERVAL_MS = 1_000;
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
+/** How long a cell that gains tenants is given to take the rule before they are sent there. */
+const TARGET_FIRST_MS = 200;
 
 /** What an answer to a client says of its cell. `bad`: a gateway's error, a reset, a time-out. */
 export type AnswerOutcome = 'good' | 'bad' | 'overloaded';
@@ -379,11 +382,30 @@ export class Monitor {
     this.#log.error({ reason }, 'the store does not answer, the last known verdicts stand');
   }
 
+  /**
+   * Takes over records. A fenced cell that gains tenants by one hears of it first, so that it does not refuse what comes
+   * next; but nobody waits long for one that does not listen.
+   */
   #learn(records: readonly HealthRecord[]): void {
+    const atOnce: HealthRecord[] = [];
+    for (const record of records) {
+      if (!this.view.isNewer(record)) continue;
+      if (this.#ready && this.#fence.lacks(record.target, record)) void this.#learnAfterTarget(record);
+      else atOnce.push(record);
+    }
+    this.#takeOver(atOnce);
+  }
+
+  async #learnAfterTarget(record: HealthRecord): Promise<void> {
+    const told = this.#fence.deliver(record, record.target);
+    await Promise.race([told, pause(TARGET_FIRST_MS, undefined, { ref: false })]);
+    this.#takeOver([record]);
+  }
+
+  #takeOver(records: readonly HealthRecord[]): void {
     const newer = this.view.apply(records);
     if (newer.length === 0) return;
     for (const { home, state, target, epoch, cause } of newer) {
-      this.#provisional.delete(home);
       this.#log.warn({ home, state, target, epoch, cause }, 'verdict');
     }
     this.#fence.bring(newer);

@@ -23,12 +23,16 @@ export class HealthView {
   apply(records: readonly HealthRecord[]): HealthRecord[] {
     const newer = new Map<string, HealthRecord>();
     for (const record of records) {
-      if (record.epoch <= (this.#records.get(record.home)?.epoch ?? 0)) continue;
+      if (!this.isNewer(record)) continue;
       this.#records.set(record.home, record);
       newer.set(record.home, record);
     }
     if (newer.size > 0) this.#rebuild();
     return [...newer.values()];
+  }
+
+  isNewer({ home, epoch }: HealthRecord): boolean {
+    return epoch > (this.#records.get(home)?.epoch ?? 0);
   }
 
   /** Whether anything was ever told of this home; if not, it has only ever served itself as far as is known. */
