@@ -38,7 +38,7 @@ async function run(config: Config): Promise<void> {
   const publicServer = new PublicServer(app, config);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
-  metrics.observe({ monitor, fleets, lanes });
+  metrics.observe({ monitor, fleets, lanes, holds: courier.holds });
   lanes.setFleet(fleets.active.cells);
   pools.setFleet(fleets.active.cells);
   fleets.onActivate(({ cells }) => {

@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Role } from '../choose-cell.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
+import type { Holds } from '../forward/holds.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Lanes } from '../lanes.ts';
 import type { RefusalCode } from '../errors.ts';
@@ -53,9 +54,10 @@ export class Metrics {
   }
 
   /** Gauges that are read from the parts themselves, at each scrape. */
-  observe(parts: { monitor: Monitor; fleets: FleetHolder; lanes: Lanes }): void {
+  observe(parts: { monitor: Monitor; fleets: FleetHolder; lanes: Lanes; holds: Holds }): void {
     this.#observeCells(parts.monitor, parts.fleets);
     this.#observeLanes(parts.lanes);
+    this.#observeHolds(parts.holds);
     this.#observeStore(parts.monitor, parts.fleets);
   }
 
@@ -115,6 +117,17 @@ export class Metrics {
       ['cell'],
       (gauge) => {
         for (const { cell, limit } of lanes.inside()) gauge.set({ cell }, limit);
+      },
+    );
+  }
+
+  #observeHolds(holds: Holds): void {
+    this.#gauge(
+      'cellgate_held_requests',
+      'Requests that wait for a verdict on a cell, or for room after it.',
+      ['cell'],
+      (gauge) => {
+        for (const { cell, count } of holds.waiting()) gauge.set({ cell }, count);
       },
     );
   }
