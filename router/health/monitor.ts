@@ -217,13 +217,21 @@ export class Monitor {
     for (const [id, { opinion }] of this.#cells) {
       if (opinion.vote !== undefined) votes[id] = opinion.vote;
     }
-    const { placement } = this.#fleets.active;
+    const { placement, cells } = this.#fleets.active;
     return {
       router: this.#config.ROUTER_ID,
       fleetDigest: this.#fleets.loadedDigest,
       votes,
-      homes: placement.cells.map((home) => ({ home, neighbour: placement.neighbourOf(home) })),
+      homes: placement.cells.map((home) => ({
+        home,
+        neighbour: placement.neighbourOf(home),
+        buckets: placement.bucketsOf(home),
+        zone: cells.get(home)?.zone ?? null,
+      })),
       minDwellMs: this.#config.MIN_DWELL_MS,
+      neighbourLostMs: 30_000,
+      maxFailedOver: 0.34,
+      refused: [],
       knownRevision: this.#known.revision,
       knownIncarnation: this.#known.incarnation,
     };
