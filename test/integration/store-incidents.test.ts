@@ -93,6 +93,43 @@ describe.each(STORES)('the %s store', (_, make) => {
     expect((await r1.beat(A_DOWN)).records).toMatchObject([{ state: 'failed-over' }]);
   });
 
+  test('a machine that dies together with a cell delays the verdict only until its beat counts no more', async () => {
+    open(BEAT_TTL_MS);
+    const [r1, r2] = [machine('r1'), machine('r2')];
+    for (let i = 0; i < 4; i += 1) {
+      await r1.beat(A_UP);
+      await r2.beat(A_UP);
+      now += 1_000;
+    }
+    await r1.beat(A_DOWN);
+    now += 1_000;
+    expect((await r1.beat(A_DOWN)).records).toEqual([]);
+    now += 1_000;
+    expect((await r1.beat(A_DOWN)).records).toMatchObject([{ home: 'cell-a', state: 'failed-over' }]);
+  });
+
+  test('counts the loss of a neighbour anew after it was up, and after the clock was set back', async () => {
+    const lagging = { opinion: 'up', caughtUp: false } as const;
+    const [lost, found] = [
+      { 'cell-a': lagging, 'cell-b': DOWN },
+      { 'cell-a': lagging, 'cell-b': UP },
+    ];
+    const r1 = machineOf(store, 'r1', homesOf('cell-a', 'cell-b').slice(0, 1), { neighbourLostMs: 1_000 });
+    const after = async (ms: number, votes: typeof lost | typeof found) => {
+      now += ms;
+      await r1.beat(votes);
+      return r1.state('cell-a');
+    };
+    await r1.beat(A_DOWN);
+    expect(await after(1, lost)).toBe('failed-over');
+    expect(await after(999, found)).toBe('failed-over');
+    expect(await after(1, lost)).toBe('failed-over');
+    expect(await after(-5_000, lost)).toBe('failed-over');
+    expect(await after(999, lost)).toBe('failed-over');
+    expect(await after(1, lost)).toBe('serving');
+    expect(await store.events(1)).toMatchObject([{ cause: 'neighbour-lost' }]);
+  });
+
   test.each([1_500, -3_000, 3_600_000])(
     'a step of %d ms in which nobody beat is a silence',
     async (stepMs) => {

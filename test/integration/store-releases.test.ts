@@ -116,6 +116,19 @@ test('an operator is refused while the store has lost records that machines stil
   await expect(store.failOver(WISH)).rejects.toThrow('lost records');
 });
 
+test('a state that is lost alone decides nothing at first, though machines still beat', async () => {
+  let now = 1_790_000_000_000;
+  const store = createRedisStore({ url: redis.url, prefix: 'releases', now: () => now });
+  onTestFinished(async () => await store.close());
+  const r1 = machine(store, 'r1');
+  for (let i = 0; i < 4; i += 1) {
+    await r1.beat(A_UP);
+    now += 1_000;
+  }
+  await ask(`DEL ${STATE}`);
+  expect(await r1.beat(A_DOWN)).toMatchObject({ records: [], held: [{ why: 'warming-up' }] });
+});
+
 test('a store that was silent decides nothing at first', async () => {
   const store = createRedisStore({ url: redis.url, prefix: 'releases' });
   onTestFinished(async () => await store.close());

@@ -21,18 +21,20 @@ const VOTES: Vote[] = [
   SELF_DECLARED,
 ];
 
+type Beaten = {
+  /**
+   * `restarted`: the machine comes back knowing nothing · `reply-lost`: the store took the beat, the machine never
+   * learns what it said.
+   */
+  kind: 'beat' | 'restarted' | 'reply-lost';
+  router: string;
+  votes: Record<string, Vote>;
+  refused: Refusals[];
+  afterMs: number;
+};
+
 export type Step =
-  | {
-      /**
-       * `restarted`: the machine comes back knowing nothing · `reply-lost`: the store took the beat, the machine never
-       * learns what it said.
-       */
-      kind: 'beat' | 'restarted' | 'reply-lost';
-      router: string;
-      votes: Record<string, Vote>;
-      refused: Refusals[];
-      afterMs: number;
-    }
+  | Beaten
   | { kind: 'leave'; router: string }
   | { kind: 'emptied' }
   | { kind: 'fail-over'; home: string; expiresInMs: number; override: string[] };
@@ -41,25 +43,19 @@ export type History = { homes: HomeRule[]; setting: MachineSetting; steps: Step[
 
 const router = constantFrom(...ROUTERS);
 const vote = constantFrom(...VOTES);
-const upOrDown = constantFrom<Vote>(UP, DOWN);
+const LAGGING: Vote = { opinion: 'up', caughtUp: false };
+const common = constantFrom<Vote>(UP, UP, UP, DOWN, DOWN, LAGGING, SELF_DECLARED);
 /** All cells, and some of them. */
-const votesOfAll = record(Object.fromEntries(CELLS.map((cell) => [cell, upOrDown])));
+const votesOfAll = record(Object.fromEntries(CELLS.map((cell) => [cell, common])));
 const votesOfSome = array(record({ cell: constantFrom(...CELLS), vote }), { maxLength: 8 }).map((pairs) =>
   Object.fromEntries(pairs.map((one): [string, Vote] => [one.cell, one.vote])),
 );
 
 /** Mostly whole rounds in which the machines agree: else hardly any majority ever forms. */
-const beat: Arbitrary<Step> = record({
-  kind: constantFrom<'beat' | 'restarted' | 'reply-lost'>(
-    'beat',
-    'beat',
-    'beat',
-    'beat',
-    'restarted',
-    'reply-lost',
-  ),
+const beat: Arbitrary<Beaten> = record({
+  kind: constantFrom<Beaten['kind']>('beat', 'beat', 'beat', 'beat', 'restarted', 'reply-lost'),
   router,
-  votes: oneof(votesOfAll, votesOfSome),
+  votes: oneof<Arbitrary<Record<string, Vote>>[]>(votesOfAll, votesOfAll, votesOfSome),
   refused: array(
     record({
       home: constantFrom(...CELLS),
@@ -71,11 +67,21 @@ const beat: Arbitrary<Step> = record({
   afterMs: constantFrom(-5_000, -200, 0, 1, 100, 100, 300, 300, 900, 900, 1_600, 3_000),
 });
 
-const round: Arbitrary<Step[]> = record({ of: beat, gapMs: constantFrom(0, 200, 900) }).map(
-  ({ of, gapMs }) =>
-    of.kind === 'beat'
-      ? ROUTERS.map((id, i) => ({ ...of, router: id, afterMs: i === 0 ? of.afterMs : gapMs }))
-      : [of],
+const round: Arbitrary<Step[]> = record({
+  of: beat,
+  gapMs: constantFrom(0, 200, 900),
+  by: constantFrom(ROUTERS, ROUTERS, ROUTERS.slice(0, 2)),
+  other: votesOfSome,
+  others: constantFrom(0, 0, 1),
+}).map(({ of, gapMs, by, other, others }) =>
+  of.kind === 'beat'
+    ? by.map((id, i) => ({
+        ...of,
+        router: id,
+        votes: i < others ? { ...of.votes, ...other } : of.votes,
+        afterMs: i === 0 ? of.afterMs : gapMs,
+      }))
+    : [of],
 );
 
 const rare: Arbitrary<Step> = oneof(
@@ -102,7 +108,10 @@ const fleet: Arbitrary<HomeRule[]> = record({
   cells: constantFrom(1, 2, 3, 4, 5),
   paired: constantFrom(true, true, true, false),
   others: array(constantFrom(...CELLS, null), { minLength: 5, maxLength: 5 }),
-  buckets: array(constantFrom(10, 100, 100), { minLength: 5, maxLength: 5 }),
+  buckets: oneof(
+    constantFrom(Array.from({ length: 5 }, () => 100)),
+    array(constantFrom(10, 100), { minLength: 5, maxLength: 5 }),
+  ),
   zones: array(constantFrom(null, 'az-1', 'az-1', 'az-2'), { minLength: 5, maxLength: 5 }),
 }).map(({ cells, paired, others, buckets, zones }) =>
   CELLS.slice(0, cells).map((home, i) => ({

@@ -26,7 +26,7 @@ local function isAtHome(json)
 end
 
 -- The state: records as JSON (`json`) and, where one was looked into, decoded (`records`), both by home; `away`: the homes
--- that do not show that they are at home. `damaged`: homes whose record is none: it counts as lost.
+-- that did not show that they are at home when it was read. `damaged`: homes whose record is none: it counts as lost.
 local function readState()
   local state = { json = {}, records = {}, away = {}, held = {}, lost = {}, damaged = {} }
   local all = redis.call('HGETALL', STATE)
@@ -158,7 +158,7 @@ local function stepped(state, home, neighbour, step, now)
     shareBefore = away and '0' or '100', deadline = step.deadline and whole(step.deadline) or 'null',
     since = whole(now), cause = cjson.encode(step.cause),
   })
-  state.json[home], state.records[home], state.away[home] = json, record, away or nil
+  state.json[home], state.records[home] = json, record
   return { home = home, from = from.state, record = record, json = json }
 end
 

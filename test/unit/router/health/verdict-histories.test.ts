@@ -6,7 +6,7 @@ import { BEAT_TTL_MS } from '../../../../router/health/store.ts';
 import { histories } from '../../../support/verdict-histories.ts';
 import { World } from '../../../support/verdict-world.ts';
 
-const RUNS = 2_000;
+const RUNS = 4_000;
 
 test('no history brings about a verdict that was not due, or leaves out one that was', async () => {
   const causes = new Map<string, number>();
