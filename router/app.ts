@@ -1,5 +1,6 @@
 // The public side of the router: one request passes through these steps, in this order.
 import type { Config } from './config.ts';
+import type { RefusalCode } from './errors.ts';
 import type { Exchange, ExchangeEnd } from './exchange.ts';
 import type { Fleet, Route } from './fleet/fleet.ts';
 import type { FleetHolder } from './fleet/holder.ts';
@@ -22,6 +23,14 @@ export type Parts = {
   metrics: Metrics;
   logRequest: (line: RequestLine) => void;
 };
+
+/** Refusals for want of a cell: what an incident costs its tenants. */
+const CELL_LESS: ReadonlySet<RefusalCode> = new Set([
+  'cell-unavailable',
+  'cell-connection-failed',
+  'cell-overloaded',
+  'cell-timeout',
+]);
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -95,10 +104,14 @@ export class App {
   }
 
   #account({ exchange, status, headMs, durationMs }: ExchangeEnd): void {
-    const { metrics, logRequest } = this.#parts;
+    const { metrics, monitor, logRequest } = this.#parts;
     const { code, served } = exchange;
-    if (code !== null) metrics.countRefusal(code);
-    else if (headMs === null) metrics.countClientGone();
+    if (code !== null) {
+      metrics.countRefusal(code);
+      if (CELL_LESS.has(code) && exchange.home !== null && exchange.tenant !== null) {
+        monitor.countRefused(exchange.home, exchange.tenant);
+      }
+    } else if (headMs === null) metrics.countClientGone();
     else if (served !== null) metrics.countAnswer(served.cell, served.role, status, headMs);
     logRequest({
       method: exchange.head.method,

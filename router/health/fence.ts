@@ -57,7 +57,6 @@ export class Fence {
   async deliver(record: HealthRecord, cell: string): Promise<void> {
     const fenced = this.#cells.get(cell);
     if (fenced === undefined) return;
-    const { since: _, cause: __, ...rule } = record;
     try {
       const { statusCode, body } = await fenced.pool.request({
         method: 'PUT',
@@ -66,7 +65,7 @@ export class Fence {
           'content-type': 'application/json',
           ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
         },
-        body: JSON.stringify(rule),
+        body: JSON.stringify(ruleOf(record)),
         signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
       });
       await body.dump();
@@ -105,4 +104,25 @@ function open(origin: string): Pool {
     connect: { timeout: DELIVERY_TIMEOUT_MS },
     maxResponseSize: 65_536,
   });
+}
+
+/** The rule of a record: all of it but `since` and `cause`. Field by field: what the store holds beside them stays there. */
+function ruleOf(record: HealthRecord): Omit<HealthRecord, 'since' | 'cause'> {
+  const { home, neighbour, state, phase, target, epoch, share, shareBefore } = record;
+  const { operation, position, deadline, pins, moved } = record;
+  return {
+    home,
+    neighbour,
+    state,
+    phase,
+    target,
+    epoch,
+    share,
+    shareBefore,
+    operation,
+    position,
+    deadline,
+    pins,
+    moved,
+  };
 }

@@ -2,82 +2,178 @@
 import { randomUUID } from 'node:crypto';
 import { decide } from './decide.ts';
 import { eventIdOrder } from './event-id.ts';
-import type { HealthEvent, HealthRecord } from './record.ts';
-import { BEAT_TTL_MS, type Beat, type BeatReply, type Store } from './store.ts';
+import { InProcessLedger } from './in-process-ledger.ts';
+import { incidentEpochs } from './incident.ts';
+import { boundedWish, forcedFailover } from './operate.ts';
+import type { EventEntry, HealthEvent, HealthRecord, HeldWhy, Vote } from './record.ts';
+import {
+  BEAT_TTL_MS,
+  type Beat,
+  type BeatReply,
+  type FailOver,
+  type FailOverRefusal,
+  type Store,
+} from './store.ts';
 import { sortedRouters } from './tally.ts';
-import { boundedVotes } from './votes.ts';
+import { boundedRefusals, boundedVotes } from './votes.ts';
+import { SILENCE_MS } from './warm-up.ts';
 
 const EVENTS_MAX = 1_000;
 
-type Machine = { at: number; fleetDigest: string; votes: Beat['votes'] };
+type Machine = Pick<Beat, 'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation'> & { at: number };
 
-/** `now`: epoch milliseconds, the clock of this process where none is given. */
-export function createInProcessStore(options: { now?: () => number } = {}): Store {
-  const clock = options.now ?? Date.now;
-  const incarnation: string = randomUUID();
-  const machines = new Map<string, Machine>();
-  const records = new Map<string, HealthRecord>();
-  const events: HealthEvent[] = [];
-  const listeners: ((records: HealthRecord[], revision: number) => void)[] = [];
-  let revision = 0;
+export type InProcessStoreOptions = {
+  /** Epoch milliseconds; the clock of this process where none is given. */
+  now?: () => number;
+  /** How long after a silence nothing is decided. None by default: the one machine there is has been heard. */
+  warmUpMs?: number;
+};
 
-  function changeRecords(changed: HealthRecord[]): void {
-    for (const record of changed) records.set(record.home, record);
-    for (const listener of listeners) listener(structuredClone(changed), revision);
+export function createInProcessStore(options: InProcessStoreOptions = {}): Store {
+  const state = new InProcessState(options.now ?? Date.now, options.warmUpMs ?? 0);
+  return {
+    kind: 'in-process',
+    beat: async (one) => state.beat(one),
+    failOver: async (wish) => state.failOver(boundedWish(wish)),
+    restore: async (records, revision) => state.restore(records, revision),
+    leave: async (router) => void state.machines.delete(router),
+    events: async (limit, after) => state.eventsAfter(limit, after),
+    subscribe: (onChange) => void state.listeners.push(onChange),
+    close: async () => void state.listeners.splice(0),
+  };
+}
+
+class InProcessState {
+  readonly machines = new Map<string, Machine>();
+  readonly listeners: ((records: HealthRecord[], revision: number) => void)[] = [];
+  readonly #incarnation: string = randomUUID();
+  readonly #clock: () => number;
+  readonly #warmUpMs: number;
+  readonly #records = new Map<string, HealthRecord>();
+  readonly #events: EventWithId[] = [];
+  readonly #ledger = new InProcessLedger();
+  #held: ReadonlyMap<string, HeldWhy> = new Map();
+  #lost: ReadonlyMap<string, number> = new Map();
+  #revision = 0;
+  #heardSince = 0;
+
+  constructor(clock: () => number, warmUpMs: number) {
+    this.#clock = clock;
+    this.#warmUpMs = warmUpMs;
   }
 
-  function appendEvent(event: Omit<HealthEvent, 'id'>): void {
-    const [lastMs = 0, lastCount = 0] = events.at(-1)?.id.split('-').map(Number) ?? [];
-    const id = event.at > lastMs ? `${event.at}-0` : `${lastMs}-${lastCount + 1}`;
-    events.push({ id, ...event });
-    if (events.length > EVENTS_MAX) events.shift();
-  }
-
-  function decideNow(now: number, { homes, minDwellMs }: Beat): void {
-    const live = new Map([...machines].map(([id, { votes }]) => [id, votes]));
-    const decision = decide({ now, live, homes, records, minDwellMs });
-    if (decision.changed.length === 0) return;
-    revision += decision.changed.length;
-    decision.events.forEach(appendEvent);
-    changeRecords(decision.changed);
-  }
-
-  function beat(beat: Beat): BeatReply {
-    const now = clock();
-    machines.set(beat.router, { at: now, fleetDigest: beat.fleetDigest, votes: boundedVotes(beat.votes) });
-    for (const [id, { at }] of machines) if (Math.abs(now - at) >= BEAT_TTL_MS) machines.delete(id);
-    const unknown = beat.knownIncarnation !== null && beat.knownIncarnation !== incarnation;
-    const behind = unknown || beat.knownRevision > revision;
-    if (!behind) decideNow(now, beat);
-    const current = beat.knownIncarnation === incarnation && beat.knownRevision === revision;
+  beat(beat: Beat): BeatReply {
+    const now = this.#clock();
+    const silent = ![...this.machines.values()].some(({ at }) => Math.abs(now - at) < SILENCE_MS);
+    if (silent) this.#heardSince = now;
+    this.machines.set(beat.router, { ...beat, at: now, votes: boundedVotes(beat.votes) });
+    this.#forgetTheSilent(now);
+    const unknown = beat.knownIncarnation !== null && beat.knownIncarnation !== this.#incarnation;
+    const behind = unknown || beat.knownRevision > this.#revision;
+    if (!behind) this.#decide(now, beat);
+    for (const refusals of boundedRefusals(beat.refused)) this.#ledger.add(refusals);
+    const current = beat.knownIncarnation === this.#incarnation && beat.knownRevision === this.#revision;
     return {
-      revision,
-      incarnation,
+      revision: this.#revision,
+      incarnation: this.#incarnation,
       behind,
-      records: current ? [] : structuredClone([...records.values()]),
-      routers: sortedRouters(machines).map((id) => ({
-        id,
-        fleetDigest: machines.get(id)?.fleetDigest ?? '',
-      })),
+      passive: false,
+      records: current ? [] : structuredClone([...this.#records.values()]),
+      routers: this.#routers(now, beat.router),
+      held: this.#heldOf(beat),
     };
   }
 
-  function restore(restored: readonly HealthRecord[], known: number): void {
-    const changed = restored.filter(({ home, epoch }) => epoch > (records.get(home)?.epoch ?? 0));
-    revision = Math.max(revision, known) + (changed.length > 0 ? 1 : 0);
-    if (changed.length > 0) changeRecords(structuredClone(changed));
+  failOver(wish: FailOver): { record: HealthRecord } | FailOverRefusal {
+    const now = this.#clock();
+    this.#forgetTheSilent(now);
+    const outcome = forcedFailover(wish, { now, live: this.#live(), records: this.#records });
+    if ('refused' in outcome) return structuredClone(outcome);
+    this.#commit([outcome.record], [outcome.event]);
+    return structuredClone({ record: outcome.record });
   }
 
-  return {
-    kind: 'in-process',
-    beat: async (one) => beat(one),
-    restore: async (restored, known) => restore(restored, known),
-    leave: async (router) => void machines.delete(router),
-    events: async (limit, after) => {
-      const newer = after === undefined ? events : events.filter(({ id }) => eventIdOrder(id, after) > 0);
-      return structuredClone([...newer].reverse().slice(0, limit));
-    },
-    subscribe: (onChange) => void listeners.push(onChange),
-    close: async () => void listeners.splice(0),
-  };
+  restore(restored: readonly HealthRecord[], known: number): void {
+    const changed = restored.filter(({ home, epoch }) => epoch > (this.#records.get(home)?.epoch ?? 0));
+    this.#revision = Math.max(this.#revision, known) + (changed.length > 0 ? 1 : 0);
+    this.#changeRecords(structuredClone(changed));
+  }
+
+  eventsAfter(limit: number, after: string | undefined): HealthEvent[] {
+    const newer = this.#events.filter(({ id }) => after === undefined || eventIdOrder(id, after) > 0);
+    return newer
+      .reverse()
+      .slice(0, limit)
+      .map((event) => ({
+        ...structuredClone(event),
+        tenantSecondsRefused: this.#ledger.count(event.cell, incidentEpochs(event)),
+      }));
+  }
+
+  #decide(now: number, { homes, minDwellMs, neighbourLostMs, maxFailedOver }: Beat): void {
+    const decision = decide({
+      now,
+      live: this.#live(),
+      homes,
+      records: this.#records,
+      minDwellMs,
+      neighbourLostMs,
+      maxFailedOver,
+      warmingUp: Math.abs(now - this.#heardSince) < this.#warmUpMs,
+      lost: this.#lost,
+      held: this.#held,
+    });
+    this.#held = decision.held;
+    this.#lost = decision.lost;
+    this.#commit(decision.changed, decision.events);
+  }
+
+  #commit(changed: HealthRecord[], events: EventEntry[]): void {
+    this.#revision += changed.length;
+    for (const event of events) this.#appendEvent(event);
+    this.#changeRecords(changed);
+  }
+
+  #changeRecords(changed: HealthRecord[]): void {
+    if (changed.length === 0) return;
+    for (const record of changed) this.#records.set(record.home, record);
+    for (const listener of this.listeners) listener(structuredClone(changed), this.#revision);
+  }
+
+  #appendEvent(event: EventEntry): void {
+    const [lastMs = 0, lastCount = 0] = this.#events.at(-1)?.id.split('-').map(Number) ?? [];
+    const id = event.at > lastMs ? `${event.at}-0` : `${lastMs}-${lastCount + 1}`;
+    this.#events.push({ id, ...event });
+    if (this.#events.length > EVENTS_MAX) this.#events.shift();
+  }
+
+  #forgetTheSilent(now: number): void {
+    for (const [id, { at }] of this.machines) {
+      if (Math.abs(now - at) >= BEAT_TTL_MS) this.machines.delete(id);
+    }
+  }
+
+  #live(): Map<string, Readonly<Record<string, Vote>>> {
+    return new Map([...this.machines].map(([id, { votes }]) => [id, votes]));
+  }
+
+  #heldOf({ homes }: Beat): BeatReply['held'] {
+    const held = homes.flatMap(({ home }) => {
+      const why = this.#held.get(home);
+      return why === undefined ? [] : { home, why };
+    });
+    return held.sort((a, b) => (a.home < b.home ? -1 : 1));
+  }
+
+  #routers(now: number, asking: string): BeatReply['routers'] {
+    return sortedRouters(this.machines).flatMap((id) => {
+      const machine = this.machines.get(id);
+      if (machine === undefined) return [];
+      const { fleetDigest, knownRevision, knownIncarnation, at } = machine;
+      const knows = knownIncarnation === this.#incarnation && knownRevision >= this.#revision;
+      return { id, fleetDigest, ageMs: Math.abs(now - at), current: id === asking || knows };
+    });
+  }
 }
+
+type EventWithId = EventEntry & { id: string };

@@ -8,8 +8,9 @@ import { Opinion, type OpinionState } from './opinion.ts';
 import { Fence } from './fence.ts';
 import { Probe, type ProbeResult, type Told } from './probe.ts';
 import { Prober } from './prober.ts';
-import type { HealthRecord, Vote } from './record.ts';
-import type { BeatReply, Store } from './store.ts';
+import type { Held, HealthRecord, Vote } from './record.ts';
+import { RefusalMarks } from './refusal-marks.ts';
+import { BEAT_TTL_MS, type BeatReply, type LiveRouter, type Store } from './store.ts';
 import { Snapshot } from './snapshot.ts';
 import { TrafficWindow } from './traffic-window.ts';
 import { HealthView } from './view.ts';
@@ -23,6 +24,9 @@ const TARGET_FIRST_MS = 200;
 
 /** What an answer to a client says of its cell. `bad`: a gateway's error, a reset, a time-out. */
 export type AnswerOutcome = 'good' | 'bad' | 'overloaded';
+
+/** A cell that fails within this time of a change of its version is suspected of a bad release. */
+const RELEASE_SUSPECT_MS = 60_000;
 
 type Watched = {
   origin: string;
@@ -52,8 +56,9 @@ export class Monitor {
   #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
   #answeredAtMs: number | null = null;
   #storeLost = false;
-  #liveRouters = 1;
-  #digests: string[] = [];
+  #routers: LiveRouter[] = [];
+  #held: Held[] = [];
+  readonly #refusals = new RefusalMarks();
   #timer: NodeJS.Timeout | null = null;
   #beating = false;
   #beatAgain = false;
@@ -142,12 +147,31 @@ export class Monitor {
 
   /** Live routers as last known, this one included. */
   get liveRouters(): number {
-    return this.#liveRouters;
+    return Math.max(1, this.#routers.length);
   }
 
   /** Different fleet files that live routers have loaded, as last known: more than one is an alarm. */
   get fleetDigests(): number {
-    return new Set(this.#digests).size;
+    return new Set(this.#routers.map(({ fleetDigest }) => fleetDigest)).size;
+  }
+
+  /** How far the live routers agree: the share (0–1) that knows the newest records, and the oldest beat's age. */
+  get convergence(): { current: number; oldestMs: number } {
+    const current = this.#routers.filter((router) => router.current).length;
+    return {
+      current: this.#routers.length === 0 ? 1 : current / this.#routers.length,
+      oldestMs: Math.max(0, ...this.#routers.map(({ ageMs }) => ageMs)),
+    };
+  }
+
+  /** Homes that should fail over and are held back, and why: each is an alarm. */
+  get held(): readonly Held[] {
+    return this.#held;
+  }
+
+  /** A request of `tenant` was refused for want of its cell: the incident's ledger counts it. */
+  countRefused(home: string, tenant: string): void {
+    this.#refusals.count(home, this.recordOf(home).epoch, tenant, Date.now());
   }
 
   opinionOf(cell: string): OpinionState {
@@ -327,13 +351,21 @@ export class Monitor {
     }
     this.#beating = false;
     if (this.#stopped) return;
-    this.#schedule(this.#beatAgain ? 0 : BEAT_INTERVAL_MS);
+    this.#schedule(this.#beatAgain ? 0 : this.#nextBeatMs());
     this.#beatAgain = false;
+  }
+
+  /** A machine that fell silent may be all that stands in the way of a majority: asks right when it no longer counts. */
+  #nextBeatMs(): number {
+    const expiries = this.#routers.map(({ ageMs }) => BEAT_TTL_MS - ageMs + 5).filter((ms) => ms > 0);
+    return Math.min(BEAT_INTERVAL_MS, ...expiries);
   }
 
   /** One beat; to a store that lost its memory the records are brought back first. */
   async #exchange(): Promise<BeatReply> {
-    const reply = await this.#store.beat(this.#message());
+    const message = this.#message();
+    const reply = await this.#store.beat(message);
+    this.#refusals.told(message.refused);
     if (!reply.behind && !this.#toRestore) return reply;
     const found = { records: this.view.records.length };
     if (reply.behind) this.#log.warn(found, 'the store lacks records, bringing them back');
@@ -346,16 +378,25 @@ export class Monitor {
 
   #message() {
     const votes: Record<string, Vote> = {};
-    for (const [id, { opinion }] of this.#cells) {
-      if (opinion.vote !== undefined) votes[id] = opinion.vote;
+    for (const [id, watched] of this.#cells) {
+      const vote = voteOf(watched);
+      if (vote !== undefined) votes[id] = vote;
     }
-    const { placement } = this.#fleets.active;
+    const { placement, cells } = this.#fleets.active;
     return {
       router: this.#config.ROUTER_ID,
       fleetDigest: this.#fleets.loadedDigest,
       votes,
-      homes: placement.cells.map((home) => ({ home, neighbour: placement.neighbourOf(home) })),
+      homes: placement.cells.map((home) => ({
+        home,
+        neighbour: placement.neighbourOf(home),
+        buckets: placement.bucketsOf(home),
+        zone: cells.get(home)?.zone ?? null,
+      })),
       minDwellMs: this.#config.MIN_DWELL_MS,
+      neighbourLostMs: this.#config.NEIGHBOUR_LOST_MS,
+      maxFailedOver: this.#config.MAX_FAILED_OVER,
+      refused: this.#refusals.pending,
       knownRevision: this.#known.revision,
       knownIncarnation: this.#known.incarnation,
     };
@@ -367,10 +408,18 @@ export class Monitor {
     this.#learn(reply.records);
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     this.#answeredAtMs = performance.now();
-    this.#liveRouters = Math.max(1, reply.routers.length);
-    this.#digests = reply.routers.map(({ fleetDigest }) => fleetDigest);
-    this.#fleets.consider(this.#digests);
+    this.#routers = reply.routers;
+    this.#reportHeld(reply.held);
+    this.#fleets.consider(reply.routers.map(({ fleetDigest }) => fleetDigest));
     for (const listener of this.#replyListeners) listener(reply);
+  }
+
+  #reportHeld(held: Held[]): void {
+    const before = new Set(this.#held.map(({ home, why }) => `${home} ${why}`));
+    for (const { home, why } of held) {
+      if (!before.has(`${home} ${why}`)) this.#log.error({ home, why }, 'failover held back');
+    }
+    this.#held = held;
   }
 
   #unanswered(error: unknown): void {
@@ -412,4 +461,13 @@ export class Monitor {
     this.#snapshot?.write(this.view.records);
     for (const listener of this.#recordListeners) listener(newer);
   }
+}
+
+/** The vote on a cell, with what is known beside the opinion: its word on being caught up, and a recent release. */
+function voteOf({ opinion, caughtUp, versionSinceMs }: Watched): Vote | undefined {
+  const { vote } = opinion;
+  if (vote?.opinion === 'up') return caughtUp === null ? vote : { ...vote, caughtUp };
+  if (vote?.evidence !== 'failing' || versionSinceMs === null) return vote;
+  const fresh = performance.now() - versionSinceMs < RELEASE_SUSPECT_MS;
+  return fresh ? { ...vote, suspect: 'release' } : vote;
 }

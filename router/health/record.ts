@@ -49,8 +49,22 @@ export type HealthRecord = {
 /** Evidence classes of a vote: what a machine saw. `self-declared` is the cell's own `status: down`. */
 export type Evidence = 'unreachable' | 'self-declared' | 'failing';
 
-/** One machine's opinion of one cell, with its reason in words (no addresses, no secrets). */
-export type Vote = { opinion: 'up' } | { opinion: 'down'; evidence: Evidence; reason: string };
+/**
+ * One machine's opinion of one cell, with its reason in words (no addresses, no secrets).
+ * `caughtUp` is the cell's own word that it has all that was written at its neighbour; a cell without that word leaves
+ * it out. `suspect: 'release'`: it began to fail right after its version changed.
+ */
+export type Vote =
+  | { opinion: 'up'; caughtUp?: boolean }
+  | { opinion: 'down'; evidence: Evidence; reason: string; suspect?: 'release' };
+
+/**
+ * Why a home that is down stays where it is: too many are away already (`budget`), its neighbour can not stand in
+ * (`no-target`), a new release is to blame (`suspect-release`), or the machines are not all heard yet (`warming-up`).
+ */
+export type HeldWhy = 'budget' | 'no-target' | 'suspect-release' | 'warming-up';
+
+export type Held = { home: string; why: HeldWhy };
 
 /** One entry of the audit log: who changed what, when and why. */
 export type HealthEvent = {
@@ -65,10 +79,24 @@ export type HealthEvent = {
   actor: string;
   reason: string;
   details: Record<string, unknown> | null;
+  /**
+   * Seconds for which tenants of `cell` were refused, added up over the tenants, in the incident that this event
+   * belongs to (about 1 % off in Redis); null: none was told, or the event ends an incident.
+   */
+  tenantSecondsRefused: number | null;
 };
 
-/** What the decision needs to know of the fleet: one row per home cell, sorted by `home`. */
-export type HomeRule = { home: string; neighbour: string | null };
+/** An event as it is written; the rest is known when it is read. */
+export type EventEntry = Omit<HealthEvent, 'id' | 'tenantSecondsRefused'>;
+
+/** What the decision needs to know of the fleet, one row per home cell. */
+export type HomeRule = {
+  home: string;
+  neighbour: string | null;
+  /** Its weight: how many buckets it owns. */
+  buckets: number;
+  zone: string | null;
+};
 
 /** The record of a home that never changed. */
 export function initialRecord(home: string, neighbour: string | null): HealthRecord {

@@ -8,9 +8,11 @@ import { StoreUnavailable } from './store.ts';
 
 export type Script = { sha: string; text: string };
 
-/** Reads `scripts/<name>.lua`. */
-export function script(name: string): Script {
-  const text = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+/** Reads `scripts/<name>.lua` of each name, and joins them in this order: Redis' scripts can not load one another. */
+export function script(...names: string[]): Script {
+  const read = (name: string): string =>
+    readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
+  const text = names.map(read).join('\n');
   return { sha: createHash('sha1').update(text).digest('hex'), text };
 }
 

@@ -1,17 +1,26 @@
 // The store that routers share: votes, verdicts and the audit log in one Redis, decided by one script.
 import { randomUUID } from 'node:crypto';
 import { isEventId } from './event-id.ts';
-import type { HealthEvent } from './record.ts';
-import { redisCalls, script, type RedisCalls } from './redis-calls.ts';
+import { boundedWish } from './operate.ts';
+import type { HealthEvent, HealthRecord } from './record.ts';
+import { beatCaller } from './redis-beat.ts';
+import { redisCalls, script } from './redis-calls.ts';
+import { keysOf, tenantSecondsOf } from './redis-ledger.ts';
 import { subscribeTo, type Subscription } from './redis-subscription.ts';
 import { parseRedisUrl } from './redis-url.ts';
-import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply, type Store } from './store.ts';
-import { boundedVotes } from './votes.ts';
-import { beatAnswer, readChange, readEvent, readRecord } from './wire.ts';
+import {
+  BEAT_TTL_MS,
+  PROTOCOL,
+  StoreUnavailable,
+  type FailOver,
+  type FailOverRefusal,
+  type Store,
+} from './store.ts';
+import { operateAnswer, readChange, readEvent, readRecord } from './wire.ts';
 
 const TIMEOUT_MS = 1_000;
-const BEAT = script('beat');
-const RESTORE = script('restore');
+const OPERATE = script('common', 'machines', 'tally', 'state', 'operate');
+const RESTORE = script('common', 'state', 'restore');
 
 export type RedisStoreOptions = {
   /** `REDIS_URL`, in any form that `parseRedisUrl` reads. */
@@ -22,6 +31,10 @@ export type RedisStoreOptions = {
   timeoutMs?: number;
   /** Epoch milliseconds to go by instead of Redis' own clock: for tests of what time does to a verdict. */
   now?: () => number;
+  /** How long after a silence nothing is decided: `BEAT_TTL_MS`; less only in tests that wait for no other machine. */
+  warmUpMs?: number;
+  /** What this release speaks: another only in tests of two releases side by side. */
+  protocol?: number;
 };
 
 export type RedisStore = Store & {
@@ -35,14 +48,15 @@ export type RedisStore = Store & {
  */
 export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  const protocol = options.protocol ?? PROTOCOL;
   const address = parseRedisUrl(options.url);
-  const tag = `{${options.prefix}}`;
-  const keys = { routers: `${tag}:routers`, state: `${tag}:state`, events: `${tag}:events` };
-  const channel = `${tag}:changes`;
+  const keys = keysOf(options.prefix);
+  const { channel } = keys;
   let subscription: Subscription | null = null;
   let malformed = 0;
   const calls = redisCalls(address, timeoutMs, () => subscription?.renew());
-  const beat = beatCaller(calls, { ...options, timeoutMs, channel, keys: Object.values(keys) });
+  const warmUpMs = options.warmUpMs ?? BEAT_TTL_MS;
+  const beats = beatCaller(calls, { keys, timeoutMs, protocol, warmUpMs, now: options.now });
 
   function wellFormed<T>(values: (T | null)[]): T[] {
     const kept = values.filter((value) => value !== null);
@@ -50,16 +64,38 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     return kept;
   }
 
+  function ask(question: Record<string, unknown>): string {
+    const now = options.now?.();
+    return JSON.stringify({ channel, protocol, name: randomUUID(), ttlMs: BEAT_TTL_MS, now, ...question });
+  }
+
+  async function failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal> {
+    const { neighbour, ...bounded } = boundedWish(wish);
+    const question = ask({ ...bounded, ...beats.known(), ...(neighbour === null ? {} : { neighbour }) });
+    const parsed = operateAnswer.safeParse(await calls.run(OPERATE, keys.shared, [question]));
+    if (!parsed.success) throw new StoreUnavailable('Redis answered an operator with something else');
+    const [answer, rule, json] = parsed.data;
+    if (answer === 'behind')
+      throw new StoreUnavailable('the store lost records and has not got them back yet');
+    if (answer === 'passive') throw new StoreUnavailable('the store is led by a newer release');
+    if (answer === 'target-down' || answer === 'target-drained') return { refused: answer, rule };
+    if (answer !== 'done' && answer !== 'already-away') return { refused: answer, rule: null };
+    const [record] = wellFormed([readRecord(json)]);
+    if (record === undefined) throw new StoreUnavailable('Redis holds a malformed record');
+    return answer === 'done' ? { record } : { refused: answer, rule: null, record };
+  }
+
   return {
     kind: 'redis',
     malformedCount: () => malformed,
     async beat(one) {
-      const { raw, ...reply } = await beat(one);
+      const { raw, ...reply } = await beats.beat(one);
       return { ...reply, records: wellFormed(raw.map(readRecord)) };
     },
+    failOver,
     async restore(records, revision) {
       const args = records.flatMap((record) => [record.home, String(record.epoch), JSON.stringify(record)]);
-      await calls.run(RESTORE, [keys.state], [channel, String(revision), randomUUID(), ...args]);
+      await calls.run(RESTORE, keys.shared, [ask({ knownRevision: revision }), ...args]);
     },
     async leave(router) {
       await calls.call((client) => client.hdel(keys.routers, router));
@@ -70,7 +106,9 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       const entries = await calls.call((client) =>
         client.xrevrange(keys.events, '+', start, 'COUNT', Math.max(1, limit)),
       );
-      return wellFormed(entries.slice(0, limit).map(([id, [, json]]) => readEvent(id, json ?? '')));
+      const read = wellFormed(entries.slice(0, limit).map(([id, [, json]]) => readEvent(id, json ?? '')));
+      const refused = await tenantSecondsOf(calls, keys, read);
+      return read.map((event, i) => ({ ...event, tenantSecondsRefused: refused[i] ?? null }));
     },
     subscribe(onChange, onStale) {
       subscription = subscribeTo(address, timeoutMs, channel, onStale, (message) => {
@@ -84,51 +122,4 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       calls.close();
     },
   };
-}
-
-type BeatSetting = RedisStoreOptions & { timeoutMs: number; channel: string; keys: string[] };
-type RawReply = Omit<BeatReply, 'records'> & { raw: string[] };
-
-/**
- * Runs the beat's script. Keeps how far Redis' clock is from this process' own, so that a beat can say by Redis' clock
- * until when it counts.
- */
-function beatCaller(calls: RedisCalls, setting: BeatSetting): (beat: Beat) => Promise<RawReply> {
-  let clockOffsetMs: number | null = null;
-  return async (beat) => {
-    const lastMs = clockOffsetMs === null ? null : clockOffsetMs + performance.now() + setting.timeoutMs;
-    const answer = await calls.run(BEAT, setting.keys, [
-      setting.channel,
-      beat.router,
-      JSON.stringify({ fleetDigest: beat.fleetDigest, votes: boundedVotes(beat.votes) }),
-      JSON.stringify(homesOf(beat)),
-      String(beat.minDwellMs),
-      String(BEAT_TTL_MS),
-      String(beat.knownRevision),
-      beat.knownIncarnation ?? '',
-      randomUUID(),
-      lastMs === null || setting.now !== undefined ? '' : lastMs.toFixed(0),
-      setting.now === undefined ? '' : String(setting.now()),
-    ]);
-    const parsed = beatAnswer.safeParse(answer);
-    if (!parsed.success) throw new StoreUnavailable('Redis answered a beat with something else');
-    const [storeMs, ...taken] = parsed.data;
-    clockOffsetMs = storeMs - performance.now();
-    if (taken.length === 0) throw new StoreUnavailable('Redis read the beat too late');
-    const [revision, incarnation, behind, machines, raw] = taken;
-    return { revision, incarnation, behind: behind === 1, routers: routersOf(machines), raw };
-  };
-}
-
-function homesOf({ homes }: Beat): [string, string][] {
-  const sorted = [...homes].sort((a, b) => (a.home < b.home ? -1 : 1));
-  return sorted.map(({ home, neighbour }) => [home, neighbour ?? '']);
-}
-
-function routersOf(flat: string[]): BeatReply['routers'] {
-  const routers: BeatReply['routers'] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    routers.push({ id: flat[i] ?? '', fleetDigest: flat[i + 1] ?? '' });
-  }
-  return routers;
 }

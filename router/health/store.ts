@@ -1,8 +1,26 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
-import type { HealthEvent, HealthRecord, HomeRule, Vote } from './record.ts';
+import type { HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
 
 /** A machine counts while its last beat is younger than this. */
 export const BEAT_TTL_MS = 3_000;
+
+/**
+ * How the machines and the shared state speak to each other. A state is led by the newest protocol that all live
+ * machines speak; a release that speaks only an older one votes and reads, and leaves decisions to the others.
+ */
+export const PROTOCOL = 1;
+
+/** A beat brings this many marks of refusals at most; what is more is dropped. */
+export const MARKS_MAX = 2_000;
+
+/** Requests of one home's tenants that this machine refused since its last beat that was answered. */
+export type Refusals = {
+  home: string;
+  /** The home's epoch that this machine went by when it refused. */
+  epoch: number;
+  /** One opaque `tenantHash:second` for each tenant and second: the same one told twice, by anybody, counts once. */
+  marks: readonly string[];
+};
 
 /** What one machine says of itself and of every cell, at each beat and at once when an opinion changes. */
 export type Beat = {
@@ -12,10 +30,16 @@ export type Beat = {
   fleetDigest: string;
   /** The machine's opinion per cell; a cell without an opinion yet is absent. */
   votes: Record<string, Vote>;
-  /** Every home this machine routes for, sorted by name. */
+  /** Every home this machine routes for. */
   homes: readonly HomeRule[];
   /** `MIN_DWELL_MS`: the shortest stay away from home. */
   minDwellMs: number;
+  /** `NEIGHBOUR_LOST_MS`: how long tenants whose neighbour is down wait for a home that has not caught up. */
+  neighbourLostMs: number;
+  /** `MAX_FAILED_OVER`: the ratio (0–1) of the fleet's weight that may be failed over by verdict at once. */
+  maxFailedOver: number;
+  /** Safe to bring again when a beat was not answered. */
+  refused: readonly Refusals[];
   /** The newest `revision` this machine has seen; 0 at start. */
   knownRevision: number;
   /** The store's `incarnation` that `knownRevision` belongs to; null at start. */
@@ -29,8 +53,12 @@ export type BeatReply = {
   incarnation: string;
   /** All records when revision or incarnation differ from the known ones, else none. */
   records: HealthRecord[];
-  /** The machines that beat within `BEAT_TTL_MS`, this one included. */
-  routers: { id: string; fleetDigest: string }[];
+  /** The machines that beat within `BEAT_TTL_MS`, this one included, by name. */
+  routers: LiveRouter[];
+  /** Homes that are down and held back all the same, by name: each is an alarm. */
+  held: Held[];
+  /** True when the store is led by a newer release: the votes were taken, and nothing was decided on them here. */
+  passive: boolean;
   /**
    * True when the store may know less than this machine does: its revision is lower, or its incarnation is another
    * (it was emptied, or lost its last writes). Nothing was decided; the machine brings its records back with
@@ -38,6 +66,42 @@ export type BeatReply = {
    */
   behind: boolean;
 };
+
+export type LiveRouter = {
+  id: string;
+  fleetDigest: string;
+  /** How long ago it beat, in milliseconds; 0 for the one that asks. */
+  ageMs: number;
+  /** Whether it has said that it knows the newest revision. The one that asks knows it by this reply. */
+  current: boolean;
+};
+
+/** An operator's wish to send all tenants of a home to its neighbour at once. */
+export type FailOver = {
+  home: string;
+  /** By the fleet file; null: there is none. */
+  neighbour: string | null;
+  /** Who asks: the name of the token. */
+  actor: string;
+  reason: string;
+  owner: string;
+  /** After this it ends by itself. */
+  expiresInMs: number;
+  /** Safety rules that the operator overrules, by name. */
+  override: readonly string[];
+};
+
+/** `target-up`: the neighbour is up by majority · `target-not-drained`: nobody emptied it on purpose. */
+export type SafetyRule = 'target-up' | 'target-not-drained';
+
+/**
+ * `not-found`: no live machine has heard of the home · `target-away`: the neighbour's own tenants are at the home.
+ * `rule` names the safety rule to overrule, where one can be.
+ */
+export type FailOverRefusal =
+  | { refused: 'already-away'; rule: null; record: HealthRecord }
+  | { refused: 'not-found' | 'no-neighbour' | 'target-away'; rule: null }
+  | { refused: 'target-down' | 'target-drained'; rule: SafetyRule };
 
 /**
  * Where votes become verdicts. Every call rejects within a bound of its own when the store does not answer
@@ -47,6 +111,11 @@ export interface Store {
   readonly kind: 'redis' | 'in-process';
   /** Takes the machine's votes, drops machines that stopped beating, decides, and answers what is now true. */
   beat(beat: Beat): Promise<BeatReply>;
+  /**
+   * Forces a failover at once, whatever the votes and the budget say, until it expires. Asked again it changes nothing:
+   * `already-away`, with the record as it is. Rejects with `StoreUnavailable`, too, while the store is behind or passive.
+   */
+  failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal>;
   /** Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. */
   restore(records: readonly HealthRecord[], revision: number): Promise<void>;
   /** Takes the machine's beat away at once: a clean stop leaves no vote behind. */

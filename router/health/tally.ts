@@ -1,4 +1,4 @@
-// The count of the votes: what the live machines say of one cell. Pure; `scripts/beat.lua` counts the same.
+// The count of the votes: what the live machines say of one cell. Pure; `scripts/tally.lua` counts the same.
 import type { Cause, Vote } from './record.ts';
 
 /** Machine → its opinion per cell, of the machines that still beat. */
@@ -9,6 +9,15 @@ export type Tally = {
   verdict: 'up' | 'down' | null;
   up: number;
   down: number;
+  /**
+   * Whether more than half of the live machines call for a failover. All down votes do but those that saw a fresh
+   * release fail (`failing`, `suspect: 'release'`): the same release may be at the neighbour.
+   */
+  failover: boolean;
+  /** Down votes that suspect the release, whatever else they saw. */
+  suspects: number;
+  /** Whether most of the up votes say that the cell has caught up, or have no such word. */
+  caughtUp: boolean;
   /** `self-declared` when most of the down votes say so, else `unreachable`. */
   evidence: Extract<Cause, 'unreachable' | 'self-declared'>;
   /** The most frequent reason of the down votes; of equally frequent ones that of the first machine by name. */
@@ -17,32 +26,34 @@ export type Tally = {
 
 /** Counts the votes on one cell. */
 export function tally(live: LiveVotes, cell: string): Tally {
-  const reasons = new Map<string, number>();
-  let up = 0;
-  let down = 0;
-  let selfDeclared = 0;
-  for (const router of sortedRouters(live)) {
-    const vote = voteOf(live, router, cell);
-    if (vote?.opinion === 'up') up += 1;
-    if (vote?.opinion !== 'down') continue;
-    down += 1;
-    if (vote.evidence === 'self-declared') selfDeclared += 1;
-    reasons.set(vote.reason, (reasons.get(vote.reason) ?? 0) + 1);
-  }
+  const votes = sortedRouters(live).map((router) => voteOf(live, router, cell));
+  const ups = votes.filter((vote) => vote?.opinion === 'up');
+  const downs = votes.filter((vote) => vote?.opinion === 'down');
+  const majority = (count: number): boolean => count * 2 > live.size;
   return {
-    verdict: up * 2 > live.size ? 'up' : down * 2 > live.size ? 'down' : null,
-    up,
-    down,
-    evidence: selfDeclared * 2 > down ? 'self-declared' : 'unreachable',
-    reason: mostFrequent(reasons),
+    verdict: majority(ups.length) ? 'up' : majority(downs.length) ? 'down' : null,
+    up: ups.length,
+    down: downs.length,
+    failover: majority(
+      downs.filter((vote) => vote.evidence !== 'failing' || vote.suspect === undefined).length,
+    ),
+    suspects: downs.filter((vote) => vote.suspect !== undefined).length,
+    caughtUp: ups.filter((vote) => vote.caughtUp !== false).length * 2 > ups.length,
+    evidence:
+      downs.filter((vote) => vote.evidence === 'self-declared').length * 2 > downs.length
+        ? 'self-declared'
+        : 'unreachable',
+    reason: mostFrequent(downs.map(({ reason }) => reason)),
   };
 }
 
-/** The first of the most frequent ones. */
-function mostFrequent(reasons: ReadonlyMap<string, number>): string {
+/** The first of the most frequent ones; '' where there is none. */
+function mostFrequent(reasons: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   let best = '';
   let most = 0;
-  for (const [reason, count] of reasons) {
+  for (const [reason, count] of counts) {
     if (count <= most) continue;
     best = reason;
     most = count;

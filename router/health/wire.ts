@@ -1,6 +1,7 @@
 // What Redis holds is hostile input: anybody may have written it. These schemas let through what is well formed.
 import { z } from 'zod';
-import type { HealthEvent, HealthRecord } from './record.ts';
+import type { EventEntry, HealthEvent, HealthRecord } from './record.ts';
+import type { SafetyRule } from './store.ts';
 
 const state = z.enum(['serving', 'failed-over', 'returning', 'drained']);
 const cause = z.enum([
@@ -18,8 +19,9 @@ const percent = z.number().min(0).max(100);
 const bucket = z.int().min(0).max(65_535);
 const epoch = z.int().min(1);
 
+/** Loose: what a newer release keeps in a record is brought back with it. */
 const record = z
-  .object({
+  .looseObject({
     home: cell,
     neighbour: cell.nullable(),
     state,
@@ -50,11 +52,14 @@ const event = z.object({
   actor: z.string(),
   reason: z.string(),
   details: z.record(z.string(), z.unknown()).nullable(),
-}) satisfies z.ZodType<Omit<HealthEvent, 'id'>>;
+}) satisfies z.ZodType<EventEntry>;
 
 const change = z.object({ revision: z.int().min(0), records: z.array(z.unknown()) });
 
 const storeMs = z.coerce.number().int();
+
+const flag = z.literal([0, 1]).transform((value) => value === 1);
+const heldWhy = z.enum(['budget', 'no-target', 'suspect-release', 'warming-up']);
 
 /** What `scripts/beat.lua` answers; the time alone where the beat came too late to count. */
 export const beatAnswer = z.union([
@@ -63,11 +68,37 @@ export const beatAnswer = z.union([
     storeMs,
     z.coerce.number().int(),
     z.string(),
-    z.literal([0, 1]),
-    z.array(z.string()),
+    flag,
+    flag,
+    z.array(z.string()).transform((flat) =>
+      rowsOf(flat, 4).map(([id = '', fleetDigest = '', ageMs, current]) => {
+        return { id, fleetDigest, ageMs: Number(ageMs), current: current === '1' };
+      }),
+    ),
+    z
+      .array(z.string())
+      .transform((flat) => rowsOf(flat, 2).map(([home, why]) => ({ home, why })))
+      .pipe(z.array(z.object({ home: z.string(), why: heldWhy }))),
     z.array(z.string()),
   ]),
 ]);
+
+const safetyRule = z.enum(['target-up', 'target-not-drained']) satisfies z.ZodType<SafetyRule>;
+
+/** What `scripts/operate.lua` answers. */
+export const operateAnswer = z.union([
+  z.tuple([z.enum(['done', 'already-away']), z.literal(''), z.string()]),
+  z.tuple([
+    z.enum(['not-found', 'no-neighbour', 'target-away', 'behind', 'passive']),
+    z.literal(''),
+    z.literal(''),
+  ]),
+  z.tuple([z.enum(['target-down', 'target-drained']), safetyRule, z.literal('')]),
+]);
+
+function rowsOf(flat: readonly string[], width: number): string[][] {
+  return Array.from({ length: flat.length / width }, (_, i) => flat.slice(i * width, (i + 1) * width));
+}
 
 /** One record from its JSON, or null when it is malformed. */
 export function readRecord(json: string): HealthRecord | null {
@@ -80,8 +111,8 @@ export function readRule(value: unknown): HealthRecord | null {
   return record.safeParse({ since: null, cause: null, ...value }).data ?? null;
 }
 
-/** One event from its JSON, or null when it is malformed. */
-export function readEvent(id: string, json: string): HealthEvent | null {
+/** One event from its JSON, or null when it is malformed. What was refused meanwhile is kept elsewhere. */
+export function readEvent(id: string, json: string): Omit<HealthEvent, 'tenantSecondsRefused'> | null {
   const { data } = event.safeParse(parsed(json));
   return data === undefined ? null : { id, ...data };
 }

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 
 function open(url = redis.url, timeoutMs = 200): RedisStore {
-  const store = createRedisStore({ url, prefix: PREFIX, timeoutMs });
+  const store = createRedisStore({ url, prefix: PREFIX, timeoutMs, warmUpMs: 0 });
   onTestFinished(async () => await store.close());
   return store;
 }

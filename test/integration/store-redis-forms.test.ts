@@ -16,7 +16,7 @@ async function start(options: Parameters<typeof startRedis>[0]): Promise<RedisPr
 }
 
 function open(url: string): RedisStore {
-  const store = createRedisStore({ url, prefix: 'forms', timeoutMs: 500 });
+  const store = createRedisStore({ url, prefix: 'forms', timeoutMs: 500, warmUpMs: 0 });
   onTestFinished(async () => await store.close());
   return store;
 }

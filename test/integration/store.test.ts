@@ -4,7 +4,15 @@ import { createInProcessStore } from '../../router/health/in-process-store.ts';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import { createRedisStore } from '../../router/health/redis-store.ts';
 import { BEAT_TTL_MS, type Store } from '../../router/health/store.ts';
-import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
+import {
+  awayRecord,
+  DOWN,
+  homesOf,
+  machineOf,
+  UP,
+  type Machine,
+  type MachineSetting,
+} from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
 import { until } from '../support/wait.ts';
 
@@ -20,19 +28,22 @@ afterAll(async () => await redis.stop());
 
 type Make = (now: () => number) => Store;
 const STORES: [string, Make][] = [
-  ['redis', (now) => createRedisStore({ url: redis.url, prefix: `store-${(prefix += 1)}`, now })],
+  [
+    'redis',
+    (now) => createRedisStore({ url: redis.url, prefix: `store-${(prefix += 1)}`, now, warmUpMs: 0 }),
+  ],
   ['in-process', (now) => createInProcessStore({ now })],
 ];
 
 describe.each(STORES)('the %s store', (kind, make) => {
   let now = 0;
   let store: Store;
-  let machine: (id: string, minDwellMs?: number) => Machine;
+  let machine: (id: string, setting?: Partial<MachineSetting>) => Machine;
 
   beforeEach(() => {
     now = 1_790_000_000_000;
     store = make(() => now);
-    machine = (id, minDwellMs) => machineOf(store, id, homesOf('cell-a', 'cell-b'), minDwellMs);
+    machine = (id, setting) => machineOf(store, id, homesOf('cell-a', 'cell-b'), setting);
     onTestFinished(async () => await store.close());
   });
 
@@ -43,7 +54,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
   test('knows no record at first, and the machine that asked', async () => {
     const reply = await machine('r1').beatOnce(A_UP);
     expect(reply).toMatchObject({ revision: 0, records: [], behind: false });
-    expect(reply.routers).toEqual([{ id: 'r1', fleetDigest: 'digest' }]);
+    expect(reply.routers).toEqual([{ id: 'r1', fleetDigest: 'digest', ageMs: 0, current: true }]);
     expect(reply.incarnation).not.toBe('');
   });
 
@@ -77,7 +88,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
   });
 
   test('takes a home back after the dwell', async () => {
-    const r1 = machine('r1', 2_000);
+    const r1 = machine('r1', { minDwellMs: 2_000 });
     await r1.beat(A_DOWN);
     now += 1_999;
     expect((await r1.beat(A_UP)).records).toEqual([]);
@@ -115,7 +126,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
   test('lists the machines that beat, in the order of their names, with the fleet they loaded', async () => {
     await machine('r2').beat({});
     await machine('r10').beat({});
-    expect((await machine('R3').beat({})).routers).toEqual([
+    expect((await machine('R3').beat({})).routers).toMatchObject([
       { id: 'R3', fleetDigest: 'digest' },
       { id: 'r10', fleetDigest: 'digest' },
       { id: 'r2', fleetDigest: 'digest' },
@@ -130,6 +141,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
       votes: A_DOWN,
       homes: homesOf('cell-a', 'cell-b'),
       minDwellMs: 0,
+      neighbourLostMs: 30_000,
+      maxFailedOver: 0.34,
+      refused: [],
       knownRevision: 0,
       knownIncarnation: 'another',
     });
@@ -144,6 +158,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
       votes: A_DOWN,
       homes: homesOf('cell-a', 'cell-b'),
       minDwellMs: 0,
+      neighbourLostMs: 30_000,
+      maxFailedOver: 0.34,
+      refused: [],
       knownRevision: 7,
       knownIncarnation: incarnation,
     });
@@ -189,20 +206,19 @@ describe.each(STORES)('the %s store', (kind, make) => {
   });
 
   test('keeps what a change is not about, empty and not, and large numbers whole', async () => {
-    const deadline = 123_456_789_012_345;
     const moved: HealthRecord['moved'] = [
       [0, 65_535],
       [7, 7],
     ];
     const pins = { 'acme "ü" 1': 'cell-a', '7': 'cell-b' };
     await store.restore(
-      [{ ...initialRecord('cell-a', 'cell-b'), operation: 2 ** 50, deadline, moved, pins, epoch: 2 ** 52 }],
+      [{ ...initialRecord('cell-a', 'cell-b'), operation: 2 ** 50, moved, pins, epoch: 2 ** 52 }],
       2 ** 50,
     );
     const reply = await machine('r1').beat(A_DOWN);
     expect(reply.revision).toBe(2 ** 50 + 2);
     expect(reply.records).toMatchObject([
-      { state: 'failed-over', operation: 2 ** 50, deadline, moved, pins, epoch: 2 ** 52 + 1 },
+      { state: 'failed-over', operation: 2 ** 50, moved, pins, epoch: 2 ** 52 + 1 },
     ]);
   });
 
@@ -240,6 +256,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
       actor: 'quorum',
       reason: '1 of 1 routers: connection refused',
       details: { target: 'cell-b', votes: { r1: 'down' } },
+      tenantSecondsRefused: null,
     });
     expect(await store.events(1)).toEqual([third]);
     expect(await store.events(0)).toEqual([]);

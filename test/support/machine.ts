@@ -1,6 +1,6 @@
 // One router as its store sees it: it beats, remembers what it was told, and brings it back when the store forgot.
 import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
-import type { BeatReply, Store } from '../../router/health/store.ts';
+import type { Beat, BeatReply, Store } from '../../router/health/store.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
 export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;
@@ -10,9 +10,11 @@ export const SELF_DECLARED = {
   reason: 'says it is down',
 } satisfies Vote;
 
-/** Each cell's neighbour is the next one, the last one's the first. */
+/** Equal cells without zones. Each one's neighbour is the next one, the last one's the first. */
 export function homesOf(...cells: string[]): HomeRule[] {
-  return cells.map((home, i) => ({ home, neighbour: cells[(i + 1) % cells.length] ?? null }));
+  return cells.map((home, i) => {
+    return { home, neighbour: cells[(i + 1) % cells.length] ?? null, buckets: 100, zone: null };
+  });
 }
 
 /** A record of `home` away at `neighbour`, as a failover leaves it. */
@@ -28,13 +30,15 @@ export function awayRecord(home: string, neighbour: string, epoch: number): Heal
   };
 }
 
+export type MachineSetting = Pick<Beat, 'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver'>;
+
 export type Machine = {
   id: string;
   records: Map<string, HealthRecord>;
   /** One beat, and no more: the reply shows whether the store is behind. */
-  beatOnce(votes: Record<string, Vote>): Promise<BeatReply>;
+  beatOnce(votes: Record<string, Vote>, refused?: Beat['refused']): Promise<BeatReply>;
   /** Beats; brings its records back to a store that is behind, and beats again. */
-  beat(votes: Record<string, Vote>): Promise<BeatReply>;
+  beat(votes: Record<string, Vote>, refused?: Beat['refused']): Promise<BeatReply>;
   state(home: string): string;
 };
 
@@ -42,20 +46,24 @@ export function machineOf(
   store: Pick<Store, 'beat' | 'restore'>,
   id: string,
   homes: readonly HomeRule[],
-  minDwellMs = 0,
+  setting: Partial<MachineSetting> = {},
 ): Machine {
   let known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
   const records = new Map<string, HealthRecord>();
   const machine: Machine = {
     id,
     records,
-    async beatOnce(votes) {
+    async beatOnce(votes, refused = []) {
       const reply = await store.beat({
         router: id,
         fleetDigest: 'digest',
         votes,
         homes,
-        minDwellMs,
+        minDwellMs: 0,
+        neighbourLostMs: 30_000,
+        maxFailedOver: 0.34,
+        refused,
+        ...setting,
         knownRevision: known.revision,
         knownIncarnation: known.incarnation,
       });
@@ -66,9 +74,9 @@ export function machineOf(
       known = reply;
       return reply;
     },
-    async beat(votes) {
-      const reply = await machine.beatOnce(votes);
-      return reply.behind ? await machine.beatOnce(votes) : reply;
+    async beat(votes, refused) {
+      const reply = await machine.beatOnce(votes, refused);
+      return reply.behind ? await machine.beatOnce(votes, refused) : reply;
     },
     state: (home) => records.get(home)?.state ?? 'serving',
   };

@@ -1,24 +1,14 @@
 // The verdict, case by case.
 import { expect, test } from 'vitest';
-import { decide, type DecideInput, type Decision } from '../../../../router/health/decide.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
 import { awayRecord, DOWN, homesOf, SELF_DECLARED, UP } from '../../../support/machine.ts';
+import { decided as decideOf, NOW, type Situation } from '../../../support/verdict.ts';
 
-const NOW = 100_000;
 const PAIR = homesOf('cell-a', 'cell-b');
 const THREE = homesOf('cell-a', 'cell-b', 'cell-c');
 
-function decided(
-  votes: Record<string, Vote>[],
-  options: { records?: HealthRecord[]; homes?: DecideInput['homes']; minDwellMs?: number } = {},
-): Decision {
-  return decide({
-    now: NOW,
-    live: new Map(votes.map((ofMachine, i) => [`r${i + 1}`, ofMachine])),
-    homes: options.homes ?? PAIR,
-    records: new Map(options.records?.map((record) => [record.home, record])),
-    minDwellMs: options.minDwellMs ?? 0,
-  });
+function decided(votes: Record<string, Vote>[], situation: Partial<Situation> = {}) {
+  return decideOf({ homes: PAIR, votes, ...situation });
 }
 
 const A_DOWN = { 'cell-a': DOWN, 'cell-b': UP };
@@ -56,14 +46,30 @@ test('a neighbour that is not known to be up is no place to go', () => {
 });
 
 test('a cell without a neighbour stays where it is', () => {
-  expect(decided([{ 'cell-a': DOWN }], { homes: homesOf('cell-a') }).changed).toEqual([]);
-  expect(decided([{ 'cell-a': DOWN }], { homes: [{ home: 'cell-a', neighbour: null }] }).changed).toEqual([]);
+  const first = { home: 'cell-a', neighbour: 'cell-a', buckets: 1, zone: null };
+  expect(decided([{ 'cell-a': DOWN }], { homes: [first] }).changed).toEqual([]);
+  expect(decided([{ 'cell-a': DOWN }], { homes: [{ ...first, neighbour: null }] }).changed).toEqual([]);
 });
 
-test('failover never chains: a neighbour that is itself away stands in for nobody', () => {
-  const records = [awayRecord('cell-b', 'cell-c', 2)];
+test('a neighbour whose own tenants are away on a dwell can stand in, and they stay where they are', () => {
+  const records = [{ ...awayRecord('cell-b', 'cell-c', 2), since: NOW }];
   const votes = { 'cell-a': DOWN, 'cell-b': UP, 'cell-c': UP };
-  expect(decided([votes], { homes: THREE, records, minDwellMs: 1e9 }).changed).toEqual([]);
+  const { changed } = decided([votes], { homes: THREE, records, minDwellMs: 1e9, maxFailedOver: 1 });
+  expect(changed.map(({ home, target }) => [home, target])).toEqual([['cell-a', 'cell-b']]);
+});
+
+test('a neighbour that is drained stands in for nobody', () => {
+  const records: HealthRecord[] = [{ ...awayRecord('cell-b', 'cell-c', 2), state: 'drained' }];
+  const votes = { 'cell-a': DOWN, 'cell-b': UP, 'cell-c': UP };
+  expect(decided([votes], { homes: THREE, records }).changed).toEqual([]);
+});
+
+test('two cells never stand in for one another while one of them is down', () => {
+  const lagging = { 'cell-a': DOWN, 'cell-b': { ...UP, caughtUp: false } };
+  const records = [awayRecord('cell-b', 'cell-a', 2)];
+  const { changed, held } = decided([lagging], { records, neighbourLostMs: 1 });
+  expect(changed).toEqual([]);
+  expect([...held]).toEqual([['cell-a', 'no-target']]);
 });
 
 test('a cell that stands in for another may itself go to its own neighbour; its guest stays', () => {
@@ -73,15 +79,23 @@ test('a cell that stands in for another may itself go to its own neighbour; its 
   expect(changed.map(({ home, target }) => [home, target])).toEqual([['cell-b', 'cell-c']]);
 });
 
-test('homes are decided in the order of their names, each seeing the ones before it', () => {
-  const votes = { 'cell-a': UP, 'cell-b': DOWN, 'cell-c': UP };
-  const records = [awayRecord('cell-a', 'cell-b', 2)];
-  const backwards = [...THREE].reverse();
-  const { changed } = decided([votes], { homes: backwards, records });
-  expect(changed.map(({ home, state }) => [home, state])).toEqual([
-    ['cell-a', 'serving'],
-    ['cell-b', 'failed-over'],
+test('ways home come before failovers, so that a neighbour that returns can stand in at once', () => {
+  const votes = { 'cell-a': DOWN, 'cell-b': UP };
+  const { changed } = decided([votes], { records: [awayRecord('cell-b', 'cell-a', 2)] });
+  expect(changed.map(({ home, target, cause }) => [home, target, cause])).toEqual([
+    ['cell-b', 'cell-b', 'neighbour-lost'],
+    ['cell-a', 'cell-b', 'unreachable'],
   ]);
+});
+
+test('homes are decided in the order of their names', () => {
+  const votes = { 'cell-a': DOWN, 'cell-b': UP, 'cell-c': DOWN };
+  const homes = [
+    ...homesOf('cell-a', 'cell-b'),
+    { home: 'cell-c', neighbour: 'cell-b', buckets: 1, zone: null },
+  ];
+  const { changed } = decided([votes], { homes: [...homes].reverse(), maxFailedOver: 1 });
+  expect(changed.map(({ home }) => home)).toEqual(['cell-a', 'cell-c']);
 });
 
 test('a home that is up again returns after the dwell', () => {
@@ -123,7 +137,7 @@ test('states of planned changes are left alone', () => {
 
 test('a change of neighbour in the fleet is taken up with the next change of the record', () => {
   const away = awayRecord('cell-a', 'cell-b', 2);
-  const homes = [{ home: 'cell-a', neighbour: 'cell-c' }];
+  const homes = [{ home: 'cell-a', neighbour: 'cell-c', buckets: 1, zone: null }];
   expect(decided([A_UP], { records: [away], homes }).changed).toMatchObject([
     { target: 'cell-a', neighbour: 'cell-c', epoch: 3 },
   ]);
@@ -179,6 +193,6 @@ test('an event names the votes of twenty machines at most', () => {
 });
 
 test('a cell named like a property of every object has no votes', () => {
-  const homes = [{ home: 'constructor', neighbour: 'cell-b' }];
+  const homes = [{ home: 'constructor', neighbour: 'cell-b', buckets: 1, zone: null }];
   expect(decided([{ 'cell-b': UP }], { homes }).changed).toEqual([]);
 });

@@ -1,0 +1,12 @@
+// Which refusals belong to which event of the audit log.
+import type { EventEntry } from './record.ts';
+
+/**
+ * The epochs of the event's cell at which its tenants' refusals belong to the event. A failover has those of the epoch
+ * that it ended (nobody served) and of its own (the neighbour was overloaded, or down as well); a home that is held back
+ * has those of the epoch that goes on. A way home ends an incident and has none.
+ */
+export function incidentEpochs({ from, to, epoch }: Pick<EventEntry, 'from' | 'to' | 'epoch'>): number[] {
+  if (from === to) return [epoch];
+  return to === 'serving' ? [] : [epoch - 1, epoch];
+}

@@ -1,0 +1,103 @@
+// One beat through Redis: what is sent to its script, and what comes back.
+import { randomUUID } from 'node:crypto';
+import { script, type RedisCalls } from './redis-calls.ts';
+import type { Keys } from './redis-ledger.ts';
+import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
+import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
+import { SILENCE_MS } from './warm-up.ts';
+import { beatAnswer } from './wire.ts';
+
+const BEAT = script('common', 'machines', 'tally', 'state', 'decide', 'beat');
+
+type Setting = {
+  keys: Keys;
+  timeoutMs: number;
+  protocol: number;
+  warmUpMs: number;
+  now: (() => number) | undefined;
+};
+
+/** The records as they are stored; the caller reads them. */
+type RawReply = Omit<BeatReply, 'records'> & { raw: string[] };
+
+/** What the last reply said of the store; empty before the first one. */
+type Known = { knownRevision?: number; knownIncarnation?: string };
+
+export type BeatCaller = {
+  /** Rejects with `StoreUnavailable`, also when Redis read the beat after its time and did not take it. */
+  beat(beat: Beat): Promise<RawReply>;
+  known(): Known;
+};
+
+/**
+ * Runs the beat's script. Keeps how far Redis' clock is from this process' own, so that a beat can say by Redis' clock
+ * until when it counts.
+ */
+export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
+  let clockOffsetMs: number | null = null;
+  let known: Known = {};
+  async function beat(one: Beat): Promise<RawReply> {
+    const lateAt = clockOffsetMs === null ? null : clockOffsetMs + performance.now() + setting.timeoutMs;
+    const refused = boundedRefusals(one.refused);
+    const ledgers = refused.map(({ home, epoch }) => setting.keys.ledger(home, epoch));
+    const answer = await calls.run(
+      BEAT,
+      [...setting.keys.shared, ...ledgers],
+      [
+        question(one, lateAt, setting),
+        voice(one, setting.protocol),
+        columns(one),
+        ...refused.map(({ marks }) => JSON.stringify(marks)),
+      ],
+    );
+    const parsed = beatAnswer.safeParse(answer);
+    if (!parsed.success) throw new StoreUnavailable('Redis answered a beat with something else');
+    const [storeMs, ...taken] = parsed.data;
+    clockOffsetMs = storeMs - performance.now();
+    if (taken.length === 0) throw new StoreUnavailable('Redis read the beat too late');
+    const [revision, incarnation, behind, passive, routers, held, raw] = taken;
+    if (!behind) known = { knownRevision: revision, knownIncarnation: incarnation };
+    return { revision, incarnation, behind, passive, routers, held, raw };
+  }
+  return { beat, known: () => known };
+}
+
+/** `ARGV[1]`. */
+function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs, now }: Setting): string {
+  const { knownRevision, minDwellMs, neighbourLostMs, maxFailedOver } = beat;
+  return JSON.stringify({
+    channel: keys.channel,
+    protocol,
+    name: randomUUID(),
+    machine: beat.router,
+    ttlMs: BEAT_TTL_MS,
+    silenceMs: SILENCE_MS,
+    warmUpMs,
+    knownRevision,
+    ...(beat.knownIncarnation === null ? {} : { knownIncarnation: beat.knownIncarnation }),
+    minDwellMs,
+    neighbourLostMs,
+    maxFailedOver,
+    ...(now === undefined ? {} : { now: now() }),
+    ...(now === undefined && lateAt !== null ? { lateAt } : {}),
+  });
+}
+
+/** `ARGV[2]`: what the store keeps of this machine, line by line. */
+function voice(beat: Beat, protocol: number): string {
+  const { fleetDigest, knownRevision, knownIncarnation } = beat;
+  const { up, caughtUp, lagging, down } = compactVotes(boundedVotes(beat.votes));
+  const head = { fleetDigest, protocol, knownRevision, knownIncarnation };
+  return [head, up, caughtUp, lagging, down].map((line) => JSON.stringify(line)).join('\n');
+}
+
+/** `ARGV[3]`: by column, which the script reads in a third of the time. */
+function columns({ homes }: Beat): string {
+  const rules = [...homes].sort((a, b) => (a.home < b.home ? -1 : 1));
+  return JSON.stringify({
+    homes: rules.map(({ home }) => home),
+    neighbours: rules.map(({ neighbour }) => neighbour ?? ''),
+    buckets: rules.map(({ buckets }) => buckets),
+    zones: rules.map(({ zone }) => zone ?? ''),
+  });
+}

@@ -1,0 +1,45 @@
+-- The machines that beat. One beat, as it is kept, is the time (ms) and five lines of JSON:
+--   <time> {fleetDigest, protocol, knownRevision, knownIncarnation}
+--   [cells that are up] · [up, and say they caught up] · [up, and say they did not]
+--   [[evidence, reason, suspect or "", [cells that are down]], …]
+-- Mostly all machines find the same: equal lines are read once.
+
+local LINES = { 'up', 'caughtUp', 'lagging', 'down' }
+
+-- Plain searches: a pattern took 1 ms for ten machines of a thousand cells.
+local function machineOf(id, text)
+  local space, line = string.find(text, ' ', 1, true), string.find(text, '\n', 1, true)
+  local at = space and tonumber(string.sub(text, 1, space - 1))
+  local machine = at and line and decoded(string.sub(text, space + 1, line - 1))
+  if not machine or type(machine.fleetDigest) ~= 'string' then return nil end
+  machine.id, machine.at = id, at
+  for _, name in ipairs(LINES) do
+    if not line then return nil end
+    local next = string.find(text, '\n', line + 1, true)
+    machine[name] = string.sub(text, line + 1, (next or 0) - 1)
+    line = next
+  end
+  return machine
+end
+
+-- All machines whose beats can be read, and the names of those that wrote something else.
+local function readMachines()
+  local machines, unreadable = {}, {}
+  local all = redis.call('HGETALL', ROUTERS)
+  for i = 1, #all, 2 do
+    local machine = machineOf(all[i], all[i + 1])
+    if machine then machines[#machines + 1] = machine else unreadable[#unreadable + 1] = all[i] end
+  end
+  return machines, unreadable
+end
+
+-- Those that beat within `ms`, in the order of their names, and the names of the others. A clock that was set back makes
+-- beats of the future: those count for no longer either.
+local function beatWithin(machines, now, ms)
+  local live, silent = {}, {}
+  for _, machine in ipairs(machines) do
+    if math.abs(now - machine.at) < ms then live[#live + 1] = machine else silent[#silent + 1] = machine.id end
+  end
+  table.sort(live, function(a, b) return before(a.id, b.id) end)
+  return live, silent
+end
