@@ -61,6 +61,8 @@ function common(address: RedisAddress, timeoutMs: number) {
   return {
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
+    // A frozen Redis does not answer our goodbye: the process would wait for it at its end.
+    disconnectTimeout: timeoutMs,
     maxRetriesPerRequest: 0,
     // Nothing is sent before the first call: neither the reply to INFO nor to HELLO says more than that call does.
     enableReadyCheck: false,

@@ -1,5 +1,5 @@
 // Every refusal that can be provoked: its status, its code, and what it tells the client besides.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startSilence, type BlackHole } from '../support/black-hole.ts';
 import { freePort } from '../support/ports.ts';
 import { ask, head, valuesOf, type RawAnswer } from '../support/raw-http.ts';
@@ -191,6 +191,7 @@ test('a router that does not know yet which cells serve', async () => {
   // Ready means every cell was asked once; the silent one takes its time.
   const env = { PROBE_TIMEOUT_MS: '60000' };
   const starting = await startRouter(fleet, env, { untilReady: false });
+  onTestFinished(async () => void (await starting.stop()));
   expectRefusal(await ask(starting.port, head('GET /')), {
     status: 503,
     code: 'router-not-ready',

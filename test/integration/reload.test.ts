@@ -1,5 +1,5 @@
 // A changed fleet file takes effect without a lost request; a wrong one changes nothing; at the start it ends the router.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startSilence } from '../support/black-hole.ts';
 import { metricsOf, sumOf } from '../support/metrics.ts';
 import { freePort } from '../support/ports.ts';
@@ -24,6 +24,13 @@ afterAll(async () => {
 function fleet(names: string[], more: Record<string, unknown> = {}): unknown {
   const members = cells.filter(({ id }) => names.includes(id));
   return fleetOf(Object.fromEntries(members.map(({ id, origin }) => [id, { origin }])), more);
+}
+
+/** A router of one test's own, that goes with it. */
+async function startOwn(its: unknown, env: Record<string, string>): Promise<RunningRouter> {
+  const own = await startRouter(its, env);
+  onTestFinished(async () => void (await own.stop()));
+  return own;
 }
 
 async function servedBy(tenant: string, of = router): Promise<string> {
@@ -54,7 +61,8 @@ test('a new cell serves what is pinned to it, and no request is refused meanwhil
 
 test('a new cell that does not answer takes nobody down with it', async () => {
   const silence = await startSilence();
-  const own = await startRouter(fleet(['cell-a', 'cell-b'], { pins: { acme: 'cell-a' } }), {
+  onTestFinished(() => silence.close());
+  const own = await startOwn(fleet(['cell-a', 'cell-b'], { pins: { acme: 'cell-a' } }), {
     PROBE_TIMEOUT_MS: '60000',
   });
   const next = fleet(['cell-a', 'cell-b'], { pins: { acme: 'cell-b' } }) as { cells: object };
@@ -69,8 +77,6 @@ test('a new cell that does not answer takes nobody down with it', async () => {
   let cell = '';
   while (cell !== 'cell-b') cell = await servedBy('acme', own);
   expect((await fetch(`${own.admin}/readyz`)).status).toBe(200);
-  await own.stop();
-  await silence.close();
 });
 
 test('a wrong file changes nothing and tells every fault, and a right one heals', async () => {
@@ -125,7 +131,8 @@ function bomb(): string {
 
 test('a changed file takes effect in time though the store is away', async () => {
   const redis = await startRedis();
-  const own = await startRouter(fleet(['cell-a', 'cell-b'], { pins: { acme: 'cell-a' } }), {
+  onTestFinished(() => redis.stop());
+  const own = await startOwn(fleet(['cell-a', 'cell-b'], { pins: { acme: 'cell-a' } }), {
     REDIS_URL: redis.url,
     FLEET_ACTIVATE_MS: '300',
   });
@@ -133,8 +140,6 @@ test('a changed file takes effect in time though the store is away', async () =>
   await own.writeFleet(fleet(['cell-a', 'cell-b'], { pins: { acme: 'cell-b' } }));
   own.kill('SIGHUP');
   await until('the changed file is in force', async () => (await servedBy('acme', own)) === 'cell-b');
-  await own.stop();
-  await redis.stop();
 });
 
 test('a wrong file at the start ends the router with 2, every fault on stderr', async () => {
@@ -181,7 +186,7 @@ test.each(['PORT', 'ADMIN_PORT'])(
 );
 
 test('a Redis that is not there does not keep a router from starting', async () => {
-  const own = await startRouter(fleet(['cell-a']), { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+  const own = await startOwn(fleet(['cell-a']), { REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
   expect(await servedBy('acme', own)).toBe('cell-a');
   expect(await own.stop()).toBe(0);
 });

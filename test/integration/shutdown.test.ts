@@ -1,6 +1,6 @@
 // SIGTERM: what is under way is finished, what has no end is ended, and nothing is lost that a client could save.
 import type { ServerResponse } from 'node:http';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { ask, head, openClient, valuesOf, type RawClient } from '../support/raw-http.ts';
 import { startRedis } from '../support/redis.ts';
@@ -31,7 +31,10 @@ beforeAll(async () => {
 afterAll(async () => await cell.close());
 
 async function start(env: Record<string, string> = {}): Promise<RunningRouter> {
-  return await startRouter(fleetOf({ 'cell-a': { origin: cell.origin } }), env);
+  const router = await startRouter(fleetOf({ 'cell-a': { origin: cell.origin } }), env);
+  // Whatever a test finds, nothing is left of its router.
+  onTestFinished(async () => void (await router.stop()));
+  return router;
 }
 
 /** A client that has sent a request which the cell has not answered yet. */
@@ -171,6 +174,7 @@ test('under load no request of a client is lost that heeds `Connection: close`',
 
 test('requests are served to the last though Redis is frozen while the router stops', async () => {
   const redis = await startRedis();
+  onTestFinished(() => redis.stop());
   const router = await start({ REDIS_URL: redis.url });
   const client = await openClient(router.port);
   await redis.kill('SIGSTOP');
@@ -180,12 +184,10 @@ test('requests are served to the last though Redis is frozen while the router st
   const answer = await client.answer().catch(() => null);
   if (answer !== null) expect(answer.status).toBe(200);
   expect(await stopped).toBe(0);
-  await redis.stop();
 });
 
 test('SIGINT ends it like SIGTERM', async () => {
   const router = await start();
   router.kill('SIGINT');
   expect(await router.exited).toBe(0);
-  await router.stop();
 });
