@@ -8,6 +8,8 @@ import type { Store } from '../health/store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { describeCells, describeEvent } from './describe.ts';
+import { routeOperations } from './operations.ts';
+import { problem } from './problem.ts';
 
 export type AdminParts = {
   config: Config;
@@ -37,17 +39,16 @@ export class AdminServer {
       routerOptions: { maxParamLength: LONGEST_PARAMETER },
       // What fails before any route is found: a broken encoding, a parameter beyond all bounds.
       frameworkErrors: (_, __, reply) => {
-        problem(reply, 400, 'admin-invalid', 'The request is malformed.');
+        problem(reply, 'admin-invalid', 'The request is malformed.');
       },
     });
-    this.#fastify.setNotFoundHandler((_, reply) =>
-      problem(reply, 404, 'not-found', 'There is nothing here.'),
-    );
+    this.#fastify.setNotFoundHandler((_, reply) => problem(reply, 'not-found', 'There is nothing here.'));
     this.#fastify.setErrorHandler((_, __, reply) =>
-      problem(reply, 400, 'admin-invalid', 'The request is malformed.'),
+      problem(reply, 'admin-invalid', 'The request is malformed.'),
     );
     this.#routeProbes();
     this.#routeReports();
+    routeOperations(this.#fastify, parts);
   }
 
   /** Starts to listen and answers the address. Rejects with the system's error (`EADDRINUSE`). */
@@ -83,10 +84,12 @@ export class AdminServer {
     this.#fastify.get('/v1/cells', () => ({
       cells: describeCells(fleets.active, monitor),
       knowledgeAgeMs: monitor.knowledgeAgeMs === null ? null : Math.round(monitor.knowledgeAgeMs),
+      held: monitor.held,
+      convergence: monitor.convergence,
     }));
     this.#fastify.get<{ Params: { tenant: string } }>('/v1/tenants/:tenant', ({ params }, reply) => {
       if (!isTenantId(params.tenant)) {
-        return problem(reply, 400, 'admin-invalid', `Not a tenant ID. Allowed: ${TENANT_ID_ALLOWED}.`);
+        return problem(reply, 'admin-invalid', `Not a tenant ID. Allowed: ${TENANT_ID_ALLOWED}.`);
       }
       return explain(params.tenant, fleets.active, monitor);
     });
@@ -100,23 +103,16 @@ export class AdminServer {
     const limit = query.limit === undefined ? EVENTS_DEFAULT : Number(query.limit);
     const { after } = query;
     if (!Number.isInteger(limit) || limit < 1 || limit > EVENTS_MOST) {
-      return problem(reply, 400, 'admin-invalid', `limit: allowed are 1–${EVENTS_MOST}.`);
+      return problem(reply, 'admin-invalid', `limit: allowed are 1–${EVENTS_MOST}.`);
     }
     if (after !== undefined && (typeof after !== 'string' || !/^\d{1,20}-\d{1,20}$/.test(after))) {
-      return problem(reply, 400, 'admin-invalid', 'after: allowed is the id of an event.');
+      return problem(reply, 'admin-invalid', 'after: allowed is the id of an event.');
     }
     try {
       const events = await this.#parts.store.events(limit, after);
       return { events: events.map(describeEvent) };
     } catch {
-      return problem(reply, 503, 'store-unavailable', 'The store of the events does not answer.');
+      return problem(reply, 'store-unavailable', 'The store of the events does not answer.');
     }
   }
-}
-
-function problem(reply: FastifyReply, status: number, code: string, detail: string): FastifyReply {
-  return reply
-    .code(status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: `urn:cellgate:error:${code}`, title: detail, status, code }));
 }

@@ -1,7 +1,7 @@
 // Records and events in the form operators read them: times in ISO 8601 UTC, absent values null.
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Monitor } from '../health/monitor.ts';
-import type { HealthEvent } from '../health/record.ts';
+import type { HealthEvent, HealthRecord } from '../health/record.ts';
 
 /** Every cell that owns buckets or is a member, by name. `buckets` is how many it owns. */
 export function describeCells(fleet: Fleet, monitor: Monitor) {
@@ -23,12 +23,19 @@ export function describeCells(fleet: Fleet, monitor: Monitor) {
       version: monitor.versionOf(id),
       /** This router's own opinion, as against the verdict in `state`. */
       opinion: monitor.opinionOf(id),
+      /** `release`: it fails, and has done so since its version changed. */
+      suspect: monitor.suspectOf(id),
     };
   });
 }
 
 export function describeEvent(event: HealthEvent) {
   return { ...event, at: isoTime(event.at) };
+}
+
+/** A whole record, as a change answers with it. */
+export function describeRecord(record: HealthRecord) {
+  return { ...record, since: isoTime(record.since), deadline: isoTime(record.deadline) };
 }
 
 function isoTime(ms: number | null): string | null {

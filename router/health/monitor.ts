@@ -109,6 +109,11 @@ export class Monitor {
     this.#probeListeners.push(listener);
   }
 
+  /** A record that the store answered an operator with. */
+  learn(record: HealthRecord): void {
+    this.#learn([record]);
+  }
+
   /** Somebody knows more than this router: asks the store now instead of at the next beat. */
   askStore(): void {
     this.#beatSoon();
@@ -176,6 +181,12 @@ export class Monitor {
 
   opinionOf(cell: string): OpinionState {
     return this.#cells.get(cell)?.opinion.state ?? 'unknown';
+  }
+
+  suspectOf(cell: string): 'release' | null {
+    const watched = this.#cells.get(cell);
+    const vote = watched === undefined ? undefined : voteOf(watched);
+    return vote?.opinion === 'down' ? (vote.suspect ?? null) : null;
   }
 
   versionOf(cell: string): string | null {

@@ -59,6 +59,7 @@ export class Metrics {
     this.#observeLanes(parts.lanes);
     this.#observeHolds(parts.holds);
     this.#observeStore(parts.monitor, parts.fleets);
+    this.#observeVerdicts(parts.monitor);
   }
 
   #observeCells(monitor: Monitor, fleets: FleetHolder): void {
@@ -172,6 +173,29 @@ export class Metrics {
       (gauge) => {
         gauge.set(fleets.fileRefused ? 1 : 0);
       },
+    );
+  }
+
+  #observeVerdicts(monitor: Monitor): void {
+    this.#gauge(
+      'cellgate_failover_held',
+      'A home that should fail over and is held back, by why: an alarm.',
+      ['home', 'why'],
+      (gauge) => {
+        for (const { home, why } of monitor.held) gauge.set({ home, why }, 1);
+      },
+    );
+    this.#gauge(
+      'cellgate_convergence_ratio',
+      'Share (0–1) of the live routers that know the newest records, as last known.',
+      [],
+      (gauge) => gauge.set(monitor.convergence.current),
+    );
+    this.#gauge(
+      'cellgate_oldest_beat_seconds',
+      'Age of the oldest beat of a live router, as last known.',
+      [],
+      (gauge) => gauge.set(monitor.convergence.oldestMs / 1000),
     );
   }
 
