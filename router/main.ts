@@ -47,10 +47,10 @@ async function run(config: Config): Promise<void> {
   });
   monitor.onRecords((records) => courier.verdict(records));
   monitor.onProbe((cell, well) => {
+    lanes.setRouters(monitor.liveRouters);
     lanes.adjust(cell, monitor.isPressed(cell));
     if (well) courier.probedWell(cell);
   });
-  monitor.onReply(() => lanes.setRouters(monitor.liveRouters));
 
   const close = async (): Promise<void> => {
     fleets.unwatch();

@@ -1,6 +1,6 @@
 // What forwarding asks of health, and what it tells it: answered from memory, so that no request waits for either.
 import type { Knowledge } from '../choose-cell.ts';
-import type { AnswerOutcome } from '../health/monitor.ts';
+import type { AnswerOutcome } from '../health/watched-cell.ts';
 import type { OpinionState } from '../health/opinion.ts';
 
 export type CellKnowledge = Knowledge & {

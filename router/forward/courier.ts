@@ -3,7 +3,7 @@ import { chooseCell } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { Exchange, Served } from '../exchange.ts';
-import type { AnswerOutcome } from '../health/monitor.ts';
+import type { AnswerOutcome } from '../health/watched-cell.ts';
 import type { HealthRecord } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';

@@ -1,107 +1,76 @@
-// The health of the fleet as this router sees and shares it: probes, votes, beats, and the view they keep up.
-import { setTimeout as pause } from 'node:timers/promises';
+// The health of the fleet as this router sees and shares it: cells watched, votes told, rules in force.
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
-import { Opinion, type OpinionState } from './opinion.ts';
-import { Fence } from './fence.ts';
-import { Probe, type ProbeResult, type Told } from './probe.ts';
-import { Prober } from './prober.ts';
+import { Beats, type Message } from './beats.ts';
+import type { OpinionState } from './opinion.ts';
+import type { ProbeResult } from './probe.ts';
 import type { Held, HealthRecord, Vote } from './record.ts';
-import { RefusalMarks } from './refusal-marks.ts';
-import { BEAT_TTL_MS, type BeatReply, type LiveRouter, type Store } from './store.ts';
-import { Snapshot } from './snapshot.ts';
-import { TrafficWindow } from './traffic-window.ts';
-import { HealthView } from './view.ts';
-import { readRule } from './wire.ts';
+import { Rules } from './rules.ts';
+import type { Store } from './store.ts';
+import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
 
-const BEAT_INTERVAL_MS = 1_000;
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
-/** How long a cell that gains tenants is given to take the rule before they are sent there. */
-const TARGET_FIRST_MS = 200;
-
-/** What an answer to a client says of its cell. `bad`: a gateway's error, a reset, a time-out. */
-export type AnswerOutcome = 'good' | 'bad' | 'overloaded';
-
-/** A cell that fails within this time of a change of its version is suspected of a bad release. */
-const RELEASE_SUSPECT_MS = 60_000;
-
-type Watched = {
-  origin: string;
-  opinion: Opinion;
-  prober: Prober;
-  version: string | null;
-  versionSinceMs: number | null;
-  caughtUp: boolean | null;
-  degraded: boolean;
-  readonly overload: TrafficWindow;
-  probed: boolean;
-};
 
 export class Monitor {
-  readonly view: HealthView;
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
   readonly #log: Logger;
-  readonly #cells = new Map<string, Watched>();
+  readonly #rules: Rules;
+  readonly #beats: Beats;
+  readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
-  readonly #replyListeners: ((reply: BeatReply) => void)[] = [];
-  readonly #recordListeners: ((records: readonly HealthRecord[]) => void)[] = [];
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
-  readonly #fence: Fence;
-  readonly #snapshot: Snapshot | null;
-  #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
-  #answeredAtMs: number | null = null;
-  #storeLost = false;
-  #routers: LiveRouter[] = [];
-  #held: Held[] = [];
-  readonly #refusals = new RefusalMarks();
-  #timer: NodeJS.Timeout | null = null;
-  #beating = false;
-  #beatAgain = false;
-  #stopped = false;
   #ready = false;
-  #toRestore = false;
-  /** Homes whose record is the best that was found without the store: a newer one found the same way replaces it. */
-  readonly #provisional = new Set<string>();
 
   constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
     this.#config = config;
     this.#fleets = fleets;
     this.#store = store;
     this.#log = log;
-    this.view = new HealthView(fleets.active.placement);
-    this.#fence = new Fence(config.CELL_TOKEN ?? null, log);
-    this.#snapshot = config.SNAPSHOT_FILE === undefined ? null : new Snapshot(config.SNAPSHOT_FILE, log);
-    this.#startWith(this.#snapshot?.read() ?? []);
+    this.#rules = new Rules({
+      placement: fleets.active.placement,
+      cellToken: config.CELL_TOKEN ?? null,
+      snapshotFile: config.SNAPSHOT_FILE ?? null,
+      log,
+    });
+    this.#beats = new Beats(store, log, {
+      message: () => this.#message(),
+      records: () => this.#rules.view.records,
+      replied: ({ records, routers }) => {
+        this.#rules.learn(records, this.#ready);
+        fleets.consider(routers.map(({ fleetDigest }) => fleetDigest));
+      },
+      // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
+      unanswered: () => fleets.consider([]),
+    });
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
-      (records) => this.#learn(records),
-      () => this.#beatSoon(),
+      (records) => this.#rules.learn(records, this.#ready),
+      () => this.#beats.soon(),
     );
   }
 
   start(): void {
     this.#watchCells(this.#fleets.active);
-    void this.#beat();
+    if (this.#rules.view.records.length > 0) this.#beats.restoreSoon();
   }
 
   /** Stops probing and takes this router's beat away, so that no vote of a stopped router is counted. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#beats.stop();
     // The cells stay known: requests that still come while the router closes go where they went before.
-    await Promise.all([...this.#cells.values()].map(({ prober }) => prober.stop()));
+    await Promise.all([...this.#cells.values()].map((cell) => cell.stop()));
     await this.#store.leave(this.#config.ROUTER_ID).catch(() => undefined);
-    await Promise.all([this.#fence.close(), this.#snapshot?.settled()]);
+    await this.#rules.close();
   }
 
-  /** Called with the records that changed, as soon as this router knows of them. */
+  /** Called with the records that changed, once this router goes by them. */
   onRecords(listener: (records: readonly HealthRecord[]) => void): void {
-    this.#recordListeners.push(listener);
+    this.#rules.onChange(listener);
   }
 
   /** Called after each probe; `well`: the cell answered as it should. */
@@ -111,22 +80,17 @@ export class Monitor {
 
   /** A record that the store answered an operator with. */
   learn(record: HealthRecord): void {
-    this.#learn([record]);
+    this.#rules.learn([record], this.#ready);
   }
 
   /** Somebody knows more than this router: asks the store now instead of at the next beat. */
   askStore(): void {
-    this.#beatSoon();
+    this.#beats.soon();
   }
 
   /** Brings the rule in force for `home` to `cell`. */
   async deliverRule(home: string, cell: string): Promise<void> {
-    await this.#fence.deliver(this.recordOf(home), cell);
-  }
-
-  /** Called after each beat that the store answered. */
-  onReply(listener: (reply: BeatReply) => void): void {
-    this.#replyListeners.push(listener);
+    await this.#rules.deliver(home, cell);
   }
 
   /**
@@ -137,55 +101,56 @@ export class Monitor {
     if (this.#ready) return true;
     const probed = [...this.#cells.values()].every((cell) => cell.probed);
     const silent = performance.now() - this.#startedAtMs >= STORE_SILENT_MS;
-    this.#ready = probed && (this.#answeredAtMs !== null || silent);
+    this.#ready = probed && (this.#beats.ageMs !== null || silent);
     return this.#ready;
   }
 
   /** How old the shared knowledge is, in milliseconds; null while the store has never answered. */
   get knowledgeAgeMs(): number | null {
-    return this.#answeredAtMs === null ? null : performance.now() - this.#answeredAtMs;
+    return this.#beats.ageMs;
   }
 
   get storeAnswers(): boolean {
-    return !this.#storeLost && this.#answeredAtMs !== null;
+    return this.#beats.answered;
   }
 
   /** Live routers as last known, this one included. */
   get liveRouters(): number {
-    return Math.max(1, this.#routers.length);
+    return Math.max(1, this.#beats.routers.length);
   }
 
   /** Different fleet files that live routers have loaded, as last known: more than one is an alarm. */
   get fleetDigests(): number {
-    return new Set(this.#routers.map(({ fleetDigest }) => fleetDigest)).size;
+    return new Set(this.#beats.routers.map(({ fleetDigest }) => fleetDigest)).size;
   }
 
   /** How far the live routers agree: the share (0–1) that knows the newest records, and the oldest beat's age. */
   get convergence(): { current: number; oldestMs: number } {
-    const current = this.#routers.filter((router) => router.current).length;
+    const { routers } = this.#beats;
+    const current = routers.filter((router) => router.current).length;
     return {
-      current: this.#routers.length === 0 ? 1 : current / this.#routers.length,
-      oldestMs: Math.max(0, ...this.#routers.map(({ ageMs }) => ageMs)),
+      current: routers.length === 0 ? 1 : current / routers.length,
+      oldestMs: Math.max(0, ...routers.map(({ ageMs }) => ageMs)),
     };
   }
 
   /** Homes that should fail over and are held back, and why: each is an alarm. */
   get held(): readonly Held[] {
-    return this.#held;
+    return this.#beats.held;
   }
 
   /** A request of `tenant` was refused for want of its cell: the incident's ledger counts it. */
   countRefused(home: string, tenant: string): void {
-    this.#refusals.count(home, this.recordOf(home).epoch, tenant, Date.now());
+    this.#beats.refusals.count(home, this.recordOf(home).epoch, tenant, Date.now());
   }
 
   opinionOf(cell: string): OpinionState {
-    return this.#cells.get(cell)?.opinion.state ?? 'unknown';
+    return this.#cells.get(cell)?.state ?? 'unknown';
   }
 
+  /** `release`: the cell fails, and has done so since its version changed. */
   suspectOf(cell: string): 'release' | null {
-    const watched = this.#cells.get(cell);
-    const vote = watched === undefined ? undefined : voteOf(watched);
+    const vote = this.#cells.get(cell)?.vote;
     return vote?.opinion === 'down' ? (vote.suspect ?? null) : null;
   }
 
@@ -194,205 +159,80 @@ export class Monitor {
   }
 
   isUnreachable(cell: string): boolean {
-    return this.#cells.get(cell)?.opinion.unreachable ?? false;
+    return this.#cells.get(cell)?.unreachable ?? false;
+  }
+
+  /** Whether the cell has more than it can carry. */
+  isPressed(cell: string): boolean {
+    return this.#cells.get(cell)?.pressed ?? false;
   }
 
   recordOf(home: string): HealthRecord {
-    return this.view.recordOf(home);
+    return this.#rules.view.recordOf(home);
   }
 
   hasCell(cell: string): boolean {
     return this.#cells.has(cell);
   }
 
-  /** From traffic: a connection to the cell could not be made. */
   observeNoConnection(cell: string, reason: string): void {
-    this.#observe(cell, (watched) => {
-      watched.opinion.observeFailure('unreachable', reason);
-      watched.prober.hurry();
-    });
+    this.#cells.get(cell)?.observeNoConnection(reason);
   }
 
-  /** From traffic: an answer came, or a reset or a time-out instead of one (`bad`). */
   observeAnswer(cell: string, outcome: AnswerOutcome, tenant: string | null): void {
-    const nowMs = performance.now();
-    this.#observe(cell, (watched) => {
-      watched.overload.count(outcome === 'overloaded', tenant, nowMs);
-      watched.opinion.observeAnswer(outcome === 'bad', tenant, nowMs);
-      if (outcome === 'bad') watched.prober.hurry();
-    });
-  }
-
-  /** Whether the cell has more than it can carry: by its own word, or by what it answers to clients. */
-  isPressed(cell: string): boolean {
-    const watched = this.#cells.get(cell);
-    return watched !== undefined && (watched.degraded || watched.overload.exceededAt(performance.now()));
+    this.#cells.get(cell)?.observeAnswer(outcome, tenant);
   }
 
   ownStandIn(home: string): string | null {
     const { REDIS_DOWN_POLICY, REDIS_DOWN_LOCAL_MS } = this.#config;
-    if (REDIS_DOWN_POLICY !== 'local' || !this.#storeLost) return null;
+    if (REDIS_DOWN_POLICY !== 'local' || !this.#beats.lost) return null;
     if ((this.knowledgeAgeMs ?? Number.POSITIVE_INFINITY) < REDIS_DOWN_LOCAL_MS) return null;
     const { neighbour } = this.recordOf(home);
     if (neighbour === null || this.opinionOf(neighbour) !== 'up') return null;
     // A fenced cell refuses tenants that no rule gave it: asking it would be in vain.
-    return this.#fence.isFenced(neighbour) ? null : neighbour;
-  }
-
-  #observe(cell: string, act: (watched: Watched) => void): void {
-    const watched = this.#cells.get(cell);
-    if (watched === undefined || this.#stopped) return;
-    const before = watched.opinion.state;
-    act(watched);
-    if (watched.opinion.state !== before) this.#opinionChanged(cell, watched.opinion);
-  }
-
-  #opinionChanged(cell: string, opinion: Opinion): void {
-    const { vote, state } = opinion;
-    const reason = vote?.opinion === 'down' ? vote.reason : undefined;
-    this.#log[state === 'down' ? 'warn' : 'info'](
-      { cell, opinion: state, reason },
-      'opinion of a cell changed',
-    );
-    this.#beatSoon();
+    return this.#rules.isFenced(neighbour) ? null : neighbour;
   }
 
   #watchCells(fleet: Fleet): void {
-    this.view.setPlacement(fleet.placement);
+    this.#rules.view.setPlacement(fleet.placement);
     const wanted = new Set(fleet.placement.cells);
     for (const [id, watched] of this.#cells) {
       if (wanted.has(id) && fleet.cells.get(id)?.origin === watched.origin) continue;
       this.#cells.delete(id);
-      void watched.prober.stop();
+      void watched.stop();
     }
     for (const id of wanted) {
       const cell = fleet.cells.get(id);
-      if (cell !== undefined && !this.#cells.has(id)) this.#cells.set(id, this.#watch(id, cell.origin));
+      if (cell === undefined || this.#cells.has(id)) continue;
+      const events = {
+        turned: (turned: WatchedCell) => this.#turned(turned),
+        probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
+      };
+      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, events));
     }
-    this.#beatSoon();
+    this.#beats.soon();
   }
 
-  #watch(id: string, origin: string): Watched {
-    const { PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS, FALL, RISE } = this.#config;
-    const probe = new Probe(id, origin, PROBE_TIMEOUT_MS);
-    const prober = new Prober(probe, PROBE_INTERVAL_MS, (result) => this.#probed(id, result));
-    return {
-      origin,
-      opinion: new Opinion(FALL, RISE),
-      prober,
-      version: null,
-      versionSinceMs: null,
-      caughtUp: null,
-      degraded: false,
-      overload: new TrafficWindow(),
-      probed: false,
-    };
+  #turned({ id, state, vote }: WatchedCell): void {
+    const reason = vote?.opinion === 'down' ? vote.reason : undefined;
+    this.#log[state === 'down' ? 'warn' : 'info'](
+      { cell: id, opinion: state, reason },
+      'opinion of a cell changed',
+    );
+    this.#beats.soon();
   }
 
-  #probed(id: string, result: ProbeResult): void {
-    this.#observe(id, (watched) => {
-      watched.probed = true;
-      if (result.version !== null) this.#versioned(watched, result.version);
-      if (result.told !== null) this.#told(id, watched, result.told);
-      if (result.ok) watched.opinion.probeSucceeded();
-      else watched.opinion.observeFailure(result.evidence, result.reason);
-    });
-    for (const listener of this.#probeListeners) listener(id, result.ok);
-  }
-
-  #versioned(watched: Watched, version: string): void {
-    if (watched.version !== null && watched.version !== version) watched.versionSinceMs = performance.now();
-    watched.version = version;
-  }
-
-  /** What an earlier router on this machine knew last. A store that knows less is told. */
-  #startWith(records: readonly HealthRecord[]): void {
-    for (const { home } of this.view.apply(records)) this.#provisional.add(home);
-    this.#toRestore = records.length > 0;
-  }
-
-  /** What a cell says of itself and of the rules it knows. */
-  #told(id: string, watched: Watched, { epochs, rules, caughtUp, degraded }: Told): void {
-    watched.caughtUp = caughtUp;
-    watched.degraded = degraded;
-    this.#adopt(id, rules);
-    this.#fence.learn(id, watched.origin, epochs);
-    this.#fence.bring(this.view.rulesFor(id));
-  }
-
-  /**
-   * Of a home that the store never told of, the newest rule that a cell of its pair shows is the best knowledge there
-   * is: after a cold start without a store, or with one that was emptied while no router ran.
-   */
-  #adopt(cell: string, rules: Readonly<Record<string, unknown>>): void {
-    const adopted = Object.values(rules)
-      .map(readRule)
-      .filter((rule) => rule !== null)
-      .filter((rule) => cell === rule.home || cell === rule.neighbour)
-      .filter((rule) => this.#isNews(rule));
-    if (adopted.length === 0) return;
-    this.#learn(adopted);
-    for (const { home } of adopted) this.#provisional.add(home);
-    this.#toRestore = true;
-    this.#beatSoon();
-  }
-
-  #isNews({ home, epoch }: HealthRecord): boolean {
-    if (!this.hasCell(home) || epoch <= this.recordOf(home).epoch) return false;
-    return this.#provisional.has(home) || !this.view.knows(home);
-  }
-
-  #beatSoon(): void {
-    if (this.#stopped) return;
-    if (this.#beating) this.#beatAgain = true;
-    else this.#schedule(0);
-  }
-
-  #schedule(waitMs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#beat(), waitMs);
-  }
-
-  async #beat(): Promise<void> {
-    this.#beating = true;
-    try {
-      this.#answered(await this.#exchange());
-    } catch (error) {
-      this.#unanswered(error);
+  #probed({ id, origin }: WatchedCell, { ok, told }: ProbeResult): void {
+    if (told !== null) {
+      if (this.#rules.adopt(id, told.rules)) this.#beats.restoreSoon();
+      this.#rules.reconcile(id, origin, told.epochs);
     }
-    this.#beating = false;
-    if (this.#stopped) return;
-    this.#schedule(this.#beatAgain ? 0 : this.#nextBeatMs());
-    this.#beatAgain = false;
+    for (const listener of this.#probeListeners) listener(id, ok);
   }
 
-  /** A machine that fell silent may be all that stands in the way of a majority: asks right when it no longer counts. */
-  #nextBeatMs(): number {
-    const expiries = this.#routers.map(({ ageMs }) => BEAT_TTL_MS - ageMs + 5).filter((ms) => ms > 0);
-    return Math.min(BEAT_INTERVAL_MS, ...expiries);
-  }
-
-  /** One beat; to a store that lost its memory the records are brought back first. */
-  async #exchange(): Promise<BeatReply> {
-    const message = this.#message();
-    const reply = await this.#store.beat(message);
-    this.#refusals.told(message.refused);
-    if (!reply.behind && !this.#toRestore) return reply;
-    const found = { records: this.view.records.length };
-    if (reply.behind) this.#log.warn(found, 'the store lacks records, bringing them back');
-    else this.#log.info(found, 'bringing the store what was known without it');
-    await this.#store.restore(this.view.records, this.#known.revision);
-    this.#toRestore = false;
-    this.#known = { revision: reply.revision, incarnation: reply.incarnation };
-    return await this.#store.beat(this.#message());
-  }
-
-  #message() {
+  #message(): Message {
     const votes: Record<string, Vote> = {};
-    for (const [id, watched] of this.#cells) {
-      const vote = voteOf(watched);
-      if (vote !== undefined) votes[id] = vote;
-    }
+    for (const [id, { vote }] of this.#cells) if (vote !== undefined) votes[id] = vote;
     const { placement, cells } = this.#fleets.active;
     return {
       router: this.#config.ROUTER_ID,
@@ -407,78 +247,6 @@ export class Monitor {
       minDwellMs: this.#config.MIN_DWELL_MS,
       neighbourLostMs: this.#config.NEIGHBOUR_LOST_MS,
       maxFailedOver: this.#config.MAX_FAILED_OVER,
-      refused: this.#refusals.pending,
-      knownRevision: this.#known.revision,
-      knownIncarnation: this.#known.incarnation,
     };
   }
-
-  #answered(reply: BeatReply): void {
-    if (this.#storeLost) this.#log.info('the store answers again');
-    this.#storeLost = false;
-    this.#learn(reply.records);
-    this.#known = { revision: reply.revision, incarnation: reply.incarnation };
-    this.#answeredAtMs = performance.now();
-    this.#routers = reply.routers;
-    this.#reportHeld(reply.held);
-    this.#fleets.consider(reply.routers.map(({ fleetDigest }) => fleetDigest));
-    for (const listener of this.#replyListeners) listener(reply);
-  }
-
-  #reportHeld(held: Held[]): void {
-    const before = new Set(this.#held.map(({ home, why }) => `${home} ${why}`));
-    for (const { home, why } of held) {
-      if (!before.has(`${home} ${why}`)) this.#log.error({ home, why }, 'failover held back');
-    }
-    this.#held = held;
-  }
-
-  #unanswered(error: unknown): void {
-    // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
-    this.#fleets.consider([]);
-    if (this.#storeLost) return;
-    this.#storeLost = true;
-    const reason = error instanceof Error ? error.message : 'unknown error';
-    this.#log.error({ reason }, 'the store does not answer, the last known verdicts stand');
-  }
-
-  /**
-   * Takes over records. A fenced cell that gains tenants by one hears of it first, so that it does not refuse what comes
-   * next; but nobody waits long for one that does not listen.
-   */
-  #learn(records: readonly HealthRecord[]): void {
-    const atOnce: HealthRecord[] = [];
-    for (const record of records) {
-      if (!this.view.isNewer(record)) continue;
-      if (this.#ready && this.#fence.lacks(record.target, record)) void this.#learnAfterTarget(record);
-      else atOnce.push(record);
-    }
-    this.#takeOver(atOnce);
-  }
-
-  async #learnAfterTarget(record: HealthRecord): Promise<void> {
-    const told = this.#fence.deliver(record, record.target);
-    await Promise.race([told, pause(TARGET_FIRST_MS, undefined, { ref: false })]);
-    this.#takeOver([record]);
-  }
-
-  #takeOver(records: readonly HealthRecord[]): void {
-    const newer = this.view.apply(records);
-    if (newer.length === 0) return;
-    for (const { home, state, target, epoch, cause } of newer) {
-      this.#log.warn({ home, state, target, epoch, cause }, 'verdict');
-    }
-    this.#fence.bring(newer);
-    this.#snapshot?.write(this.view.records);
-    for (const listener of this.#recordListeners) listener(newer);
-  }
-}
-
-/** The vote on a cell, with what is known beside the opinion: its word on being caught up, and a recent release. */
-function voteOf({ opinion, caughtUp, versionSinceMs }: Watched): Vote | undefined {
-  const { vote } = opinion;
-  if (vote?.opinion === 'up') return caughtUp === null ? vote : { ...vote, caughtUp };
-  if (vote?.evidence !== 'failing' || versionSinceMs === null) return vote;
-  const fresh = performance.now() - versionSinceMs < RELEASE_SUSPECT_MS;
-  return fresh ? { ...vote, suspect: 'release' } : vote;
 }

@@ -31,6 +31,11 @@ export class HealthView {
     return [...newer.values()];
   }
 
+  /** Whether the home is in this router's fleet. */
+  has(home: string): boolean {
+    return this.#inForce.has(home);
+  }
+
   isNewer({ home, epoch }: HealthRecord): boolean {
     return epoch > (this.#records.get(home)?.epoch ?? 0);
   }

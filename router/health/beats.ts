@@ -1,0 +1,163 @@
+// The beat: tells the store this router's votes each second, and at once when one changes, and hears what is decided.
+import type { Logger } from 'pino';
+import type { Held, HealthRecord } from './record.ts';
+import { RefusalMarks } from './refusal-marks.ts';
+import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
+
+const BEAT_INTERVAL_MS = 1_000;
+/** A machine that fell silent is asked about this long after it no longer counts. */
+const AFTER_EXPIRY_MS = 5;
+
+/** What the beat tells; the rest of it is this file's own. */
+export type Message = Omit<Beat, 'refused' | 'knownRevision' | 'knownIncarnation'>;
+
+export type BeatEvents = {
+  message(): Message;
+  /** Everything this router knows, for a store that knows less. */
+  records(): readonly HealthRecord[];
+  replied(reply: BeatReply): void;
+  unanswered(): void;
+};
+
+export class Beats {
+  readonly refusals = new RefusalMarks();
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #events: BeatEvents;
+  #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
+  #routers: readonly LiveRouter[] = [];
+  #held: readonly Held[] = [];
+  #answeredAtMs: number | null = null;
+  #lost = false;
+  #toRestore = false;
+  #timer: NodeJS.Timeout | null = null;
+  #beating = false;
+  #beatAgain = false;
+  #stopped = false;
+
+  constructor(store: Store, log: Logger, events: BeatEvents) {
+    this.#store = store;
+    this.#log = log;
+    this.#events = events;
+  }
+
+  /** How long ago the store last answered, in milliseconds; null: never. */
+  get ageMs(): number | null {
+    return this.#answeredAtMs === null ? null : performance.now() - this.#answeredAtMs;
+  }
+
+  /** Whether the store answered the last beat. */
+  get answered(): boolean {
+    return !this.#lost && this.#answeredAtMs !== null;
+  }
+
+  /** Whether the store was asked and did not answer. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Live routers as last known, this one included; empty before the first reply. */
+  get routers(): readonly LiveRouter[] {
+    return this.#routers;
+  }
+
+  /** Homes that should fail over and are held back, and why. */
+  get held(): readonly Held[] {
+    return this.#held;
+  }
+
+  /** Beats now; while one is under way, right after it. */
+  soon(): void {
+    if (this.#stopped) return;
+    if (this.#beating) this.#beatAgain = true;
+    else this.#schedule(0);
+  }
+
+  /** This router knows records that the store may not know: brings them along with the next beat. */
+  restoreSoon(): void {
+    this.#toRestore = true;
+    this.soon();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#beat(), waitMs);
+  }
+
+  async #beat(): Promise<void> {
+    this.#beating = true;
+    try {
+      this.#take(await this.#exchange());
+    } catch (error) {
+      this.#lose(error);
+    }
+    this.#beating = false;
+    if (this.#stopped) return;
+    this.#schedule(this.#beatAgain ? 0 : this.#nextMs());
+    this.#beatAgain = false;
+  }
+
+  /** A machine that fell silent may be all that stands in the way of a majority: asks right when it no longer counts. */
+  #nextMs(): number {
+    const expiries = this.#routers.map(({ ageMs }) => BEAT_TTL_MS - ageMs + AFTER_EXPIRY_MS);
+    return Math.min(BEAT_INTERVAL_MS, ...expiries.filter((ms) => ms > 0));
+  }
+
+  /** One beat; to a store that lost its memory the records are brought back first. */
+  async #exchange(): Promise<BeatReply> {
+    const message = this.#message();
+    const reply = await this.#store.beat(message);
+    this.refusals.told(message.refused);
+    if (!reply.behind && !this.#toRestore) return reply;
+    const records = this.#events.records();
+    if (reply.behind)
+      this.#log.warn({ records: records.length }, 'the store lacks records, bringing them back');
+    else this.#log.info({ records: records.length }, 'bringing the store what was known without it');
+    await this.#store.restore(records, this.#known.revision);
+    this.#toRestore = false;
+    this.#known = { revision: reply.revision, incarnation: reply.incarnation };
+    return await this.#store.beat(this.#message());
+  }
+
+  #message(): Beat {
+    const { revision, incarnation } = this.#known;
+    return {
+      ...this.#events.message(),
+      refused: this.refusals.pending,
+      knownRevision: revision,
+      knownIncarnation: incarnation,
+    };
+  }
+
+  #take(reply: BeatReply): void {
+    if (this.#lost) this.#log.info('the store answers again');
+    this.#lost = false;
+    this.#answeredAtMs = performance.now();
+    this.#known = { revision: reply.revision, incarnation: reply.incarnation };
+    this.#routers = reply.routers;
+    this.#reportHeld(reply.held);
+    this.#events.replied(reply);
+  }
+
+  #lose(error: unknown): void {
+    if (!this.#lost) {
+      const reason = error instanceof Error ? error.message : 'unknown error';
+      this.#log.error({ reason }, 'the store does not answer, the last known verdicts stand');
+    }
+    this.#lost = true;
+    this.#events.unanswered();
+  }
+
+  #reportHeld(held: readonly Held[]): void {
+    const before = new Set(this.#held.map(({ home, why }) => `${home} ${why}`));
+    for (const { home, why } of held) {
+      if (!before.has(`${home} ${why}`)) this.#log.error({ home, why }, 'failover held back');
+    }
+    this.#held = held;
+  }
+}

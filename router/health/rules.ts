@@ -1,0 +1,117 @@
+// The rules in force at this router: where they come from, and whom they are told, in which order.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Placement } from '../placement/placement.ts';
+import { Fence, type KnownEpochs } from './fence.ts';
+import type { HealthRecord } from './record.ts';
+import { Snapshot } from './snapshot.ts';
+import { HealthView } from './view.ts';
+import { readRule } from './wire.ts';
+
+/** How long a cell that gains tenants is given to take the rule before they are sent there. */
+const TARGET_FIRST_MS = 200;
+
+export type RulesOptions = {
+  placement: Placement;
+  /** `CELL_TOKEN` and `SNAPSHOT_FILE`, or null. */
+  cellToken: string | null;
+  snapshotFile: string | null;
+  log: Logger;
+};
+
+export class Rules {
+  readonly view: HealthView;
+  readonly #fence: Fence;
+  readonly #snapshot: Snapshot | null;
+  readonly #log: Logger;
+  readonly #listeners: ((records: readonly HealthRecord[]) => void)[] = [];
+  /** Homes whose record is the best that was found without the store: a newer one found the same way replaces it. */
+  readonly #provisional = new Set<string>();
+
+  /** Starts with what an earlier router on this machine knew last. */
+  constructor({ placement, cellToken, snapshotFile, log }: RulesOptions) {
+    this.#log = log;
+    this.view = new HealthView(placement);
+    this.#fence = new Fence(cellToken, log);
+    this.#snapshot = snapshotFile === null ? null : new Snapshot(snapshotFile, log);
+    for (const { home } of this.view.apply(this.#snapshot?.read() ?? [])) this.#provisional.add(home);
+  }
+
+  /** Called with the records that changed, once this router goes by them. */
+  onChange(listener: (records: readonly HealthRecord[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * Takes over records, `targetFirst`: a fenced cell that gains tenants by one hears of it before they are sent there,
+   * so that it does not refuse them; but nobody waits long for one that does not listen.
+   */
+  learn(records: readonly HealthRecord[], targetFirst: boolean): void {
+    const atOnce: HealthRecord[] = [];
+    for (const record of records) {
+      if (!this.view.isNewer(record)) continue;
+      if (targetFirst && this.#fence.lacks(record.target, record)) void this.#learnAfterTarget(record);
+      else atOnce.push(record);
+    }
+    this.#takeOver(atOnce);
+  }
+
+  /**
+   * A cell showed the rules it knows. Of a home that the store never told of, the newest rule that a cell of its pair
+   * shows is the best knowledge there is: after a cold start without a store, or with one that was emptied while no
+   * router ran. Answers whether something was learnt by it.
+   */
+  adopt(cell: string, rules: Readonly<Record<string, unknown>>): boolean {
+    const adopted = Object.values(rules)
+      .map(readRule)
+      .filter((rule) => rule !== null)
+      .filter((rule) => cell === rule.home || cell === rule.neighbour)
+      .filter((rule) => this.#isNews(rule));
+    if (adopted.length === 0) return false;
+    this.learn(adopted, false);
+    for (const { home } of adopted) this.#provisional.add(home);
+    return true;
+  }
+
+  /** A cell told which epochs it has rules of: it is brought those that it lacks. */
+  reconcile(cell: string, origin: string, epochs: KnownEpochs): void {
+    this.#fence.learn(cell, origin, epochs);
+    this.#fence.bring(this.view.rulesFor(cell));
+  }
+
+  /** Whether the cell takes rules (contract level 1 and above). */
+  isFenced(cell: string): boolean {
+    return this.#fence.isFenced(cell);
+  }
+
+  /** Brings the rule in force for `home` to `cell`; resolves when the cell has it, or could not be told. */
+  async deliver(home: string, cell: string): Promise<void> {
+    await this.#fence.deliver(this.view.recordOf(home), cell);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#fence.close(), this.#snapshot?.settled()]);
+  }
+
+  #isNews(rule: HealthRecord): boolean {
+    if (!this.view.has(rule.home) || rule.epoch <= this.view.recordOf(rule.home).epoch) return false;
+    return this.#provisional.has(rule.home) || !this.view.knows(rule.home);
+  }
+
+  async #learnAfterTarget(record: HealthRecord): Promise<void> {
+    const told = this.#fence.deliver(record, record.target);
+    await Promise.race([told, pause(TARGET_FIRST_MS, undefined, { ref: false })]);
+    this.#takeOver([record]);
+  }
+
+  #takeOver(records: readonly HealthRecord[]): void {
+    const newer = this.view.apply(records);
+    if (newer.length === 0) return;
+    for (const { home, state, target, epoch, cause } of newer) {
+      this.#log.warn({ home, state, target, epoch, cause }, 'verdict');
+    }
+    this.#fence.bring(newer);
+    this.#snapshot?.write(this.view.records);
+    for (const listener of this.#listeners) listener(newer);
+  }
+}
