@@ -12,6 +12,7 @@ import { createInProcessStore } from '../../../../router/health/in-process-store
 import { Monitor } from '../../../../router/health/monitor.ts';
 import { StoreUnavailable, type Store } from '../../../../router/health/store.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
+import { homesOf, machineOf } from '../../../support/machine.ts';
 import { until } from '../../../support/wait.ts';
 
 const SILENT = pino({ level: 'silent' });
@@ -195,8 +196,6 @@ test('a stop leaves no vote, no connection and no timer behind', async () => {
   await until('it is ready', () => monitor.ready);
   await monitor.stop();
   await until('no connection is left', () => a.sockets.size + b.sockets.size === 0);
-  const homes = [{ home: 'cell-a', neighbour: 'cell-b' }];
-  const known = { knownRevision: 0, knownIncarnation: null };
-  const beat = { router: 'router-2', fleetDigest: 'x', votes: {}, homes, minDwellMs: 0, ...known };
-  expect((await store.beat(beat)).routers.map(({ id }) => id)).toEqual(['router-2']);
+  const { routers } = await machineOf(store, 'router-2', homesOf('cell-a', 'cell-b')).beatOnce({});
+  expect(routers.map(({ id }) => id)).toEqual(['router-2']);
 });
