@@ -51,7 +51,9 @@ async function startFleet(): Promise<Fleet> {
     NAMES.map((name) => [name, { origin: started[name].origin, neighbour: NEIGHBOURS[name] }]),
   );
   // Each tenant is named after its home: what is asserted is who serves, not where the hash puts them.
-  const pins = Object.fromEntries(NAMES.map((name) => [`of-${name}`, name]));
+  const pins = Object.fromEntries(
+    NAMES.flatMap((name) => ['of', 'also-of'].map((prefix) => [`${prefix}-${name}`, name])),
+  );
   const one = await startRouter(fleetOf(declared, { pins }), {
     PROBE_INTERVAL_MS: '50',
     PROBE_TIMEOUT_MS: '300',
@@ -70,8 +72,8 @@ async function stopFleet(): Promise<void> {
   await Promise.all(NAMES.map((name) => its[name].close()));
 }
 
-async function ask(home: Name, path = '/'): Promise<Answer> {
-  const answer = await fetch(`${router.url}${path}`, { headers: { 'x-tenant-id': `of-${home}` } });
+async function ask(home: Name, path = '/', tenant = `of-${home}`): Promise<Answer> {
+  const answer = await fetch(`${router.url}${path}`, { headers: { 'x-tenant-id': tenant } });
   const text = await answer.text();
   const body = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {};
   const headers = (body['headers'] ?? {}) as Record<string, string>;
@@ -223,9 +225,19 @@ test.each([404, 429, 500, 503])(
 test('a cell whose answers are gateway errors, most of many, fails over', async () => {
   cells['cell-a'].scripts.set('/always', (_, response) => response.writeHead(504).end());
   await until('the traffic condemns it', async () => {
-    await Promise.all(Array.from({ length: 20 }, () => ask('cell-a', '/always')));
+    const of = (i: number): string => (i % 2 === 0 ? 'of-cell-a' : 'also-of-cell-a');
+    await Promise.all(Array.from({ length: 20 }, (_, i) => ask('cell-a', '/always', of(i))));
     return (await stateOf('cell-a'))['state'] === 'failed-over';
   });
+});
+
+test('one tenant whose every answer is a gateway error condemns no cell', async () => {
+  cells['cell-a'].scripts.set('/always', (_, response) => response.writeHead(504).end());
+  for (let i = 0; i < 3; i += 1) {
+    await Promise.all(Array.from({ length: 20 }, () => ask('cell-a', '/always')));
+  }
+  await untilProbed(4);
+  expectNothingMoved();
 });
 
 test('one tenant whose requests break among many that do not condemns no cell', async () => {
