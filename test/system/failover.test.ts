@@ -124,7 +124,8 @@ test('the audit log tells the failover and the way home, newest first', async ()
     events: { cell: string; from: string; to: string; cause: string }[];
   };
 
-  const own = events.filter(({ cell }) => cell === VICTIM);
+  // Events that hold a verdict back change nothing: right after the start nobody knows yet who else is there.
+  const own = events.filter(({ cell, from, to }) => cell === VICTIM && from !== to);
   expect(own.map(({ from, to, cause }) => ({ from, to, cause }))).toEqual([
     { from: 'failed-over', to: 'serving', cause: 'recovered' },
     { from: 'serving', to: 'failed-over', cause: 'unreachable' },
