@@ -59,6 +59,8 @@ export class Monitor {
   #toRestore = false;
   /** Homes whose record is the best that was found without the store: a newer one found the same way replaces it. */
   readonly #provisional = new Set<string>();
+  /** The newest rule of each home that cells have shown since it was last looked at. */
+  readonly #shown = new Map<string, HealthRecord>();
 
   constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
     this.#config = config;
@@ -122,10 +124,13 @@ export class Monitor {
    */
   get ready(): boolean {
     if (this.#ready) return true;
-    const probed = [...this.#cells.values()].every((cell) => cell.probed);
     const silent = performance.now() - this.#startedAtMs >= STORE_SILENT_MS;
-    this.#ready = probed && (this.#answeredAtMs !== null || silent);
+    this.#ready = this.#allProbed && (this.#answeredAtMs !== null || silent);
     return this.#ready;
+  }
+
+  get #allProbed(): boolean {
+    return [...this.#cells.values()].every((cell) => cell.probed);
   }
 
   /** How old the shared knowledge is, in milliseconds; null while the store has never answered. */
@@ -259,6 +264,7 @@ export class Monitor {
       if (result.ok) watched.opinion.probeSucceeded();
       else watched.opinion.observeFailure(result.evidence, result.reason);
     });
+    this.#adoptShown();
     for (const listener of this.#probeListeners) listener(id, result.ok);
   }
 
@@ -277,21 +283,29 @@ export class Monitor {
   #told(id: string, watched: Watched, { epochs, rules, caughtUp, degraded }: Told): void {
     watched.caughtUp = caughtUp;
     watched.degraded = degraded;
-    this.#adopt(id, rules);
+    this.#hear(id, rules);
     this.#fence.learn(id, watched.origin, epochs);
     this.#fence.bring(this.view.rulesFor(id));
   }
 
+  /** Keeps of the rules that a cell of the pair shows the newest one of each home. */
+  #hear(cell: string, rules: Readonly<Record<string, unknown>>): void {
+    for (const shown of Object.values(rules)) {
+      const rule = readRule(shown);
+      if (rule === null || (cell !== rule.home && cell !== rule.neighbour)) continue;
+      if (rule.epoch > (this.#shown.get(rule.home)?.epoch ?? 0)) this.#shown.set(rule.home, rule);
+    }
+  }
+
   /**
    * Of a home that the store never told of, the newest rule that a cell of its pair shows is the best knowledge there
-   * is: after a cold start without a store, or with one that was emptied while no router ran.
+   * is: after a cold start without a store, or with one that was emptied while no router ran. Both cells of the pair
+   * are heard first: what is adopted is acted on at once.
    */
-  #adopt(cell: string, rules: Readonly<Record<string, unknown>>): void {
-    const adopted = Object.values(rules)
-      .map(readRule)
-      .filter((rule) => rule !== null)
-      .filter((rule) => cell === rule.home || cell === rule.neighbour)
-      .filter((rule) => this.#isNews(rule));
+  #adoptShown(): void {
+    if (this.#shown.size === 0 || !this.#allProbed) return;
+    const adopted = [...this.#shown.values()].filter((rule) => this.#isNews(rule));
+    this.#shown.clear();
     if (adopted.length === 0) return;
     this.#learn(adopted);
     for (const { home } of adopted) this.#provisional.add(home);
@@ -332,6 +346,8 @@ export class Monitor {
   async #exchange(): Promise<BeatReply> {
     const reply = await this.#store.beat(this.#message());
     if (!reply.behind && !this.#toRestore) return reply;
+    // What it knows more of counts, too: where nothing has to be brought, the second reply does not repeat it.
+    this.#learn(reply.records);
     const found = { records: this.view.records.length };
     if (reply.behind) this.#log.warn(found, 'the store lacks records, bringing them back');
     else this.#log.info(found, 'bringing the store what was known without it');
