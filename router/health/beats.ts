@@ -15,6 +15,8 @@ export type BeatEvents = {
   message(): Message;
   /** Everything this router knows, for a store that knows less. */
   records(): readonly HealthRecord[];
+  /** The store told records. */
+  heard(records: readonly HealthRecord[]): void;
   replied(reply: BeatReply): void;
   unanswered(): void;
 };
@@ -114,6 +116,8 @@ export class Beats {
     const reply = await this.#store.beat(message);
     this.refusals.told(message.refused);
     if (!reply.behind && !this.#toRestore) return reply;
+    // What it knows more of counts, too: where nothing has to be brought, the second reply does not repeat it.
+    this.#events.heard(reply.records);
     const records = this.#events.records();
     if (reply.behind)
       this.#log.warn({ records: records.length }, 'the store lacks records, bringing them back');
@@ -141,6 +145,7 @@ export class Beats {
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     this.#routers = reply.routers;
     this.#reportHeld(reply.held);
+    this.#events.heard(reply.records);
     this.#events.replied(reply);
   }
 

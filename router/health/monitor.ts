@@ -40,8 +40,8 @@ export class Monitor {
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
       records: () => this.#rules.view.records,
-      replied: ({ records, routers }) => {
-        this.#rules.learn(records, this.#ready);
+      heard: (records) => this.#rules.learn(records, this.#ready),
+      replied: ({ routers }) => {
         fleets.consider(routers.map(({ fleetDigest }) => fleetDigest));
       },
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
@@ -99,10 +99,13 @@ export class Monitor {
    */
   get ready(): boolean {
     if (this.#ready) return true;
-    const probed = [...this.#cells.values()].every((cell) => cell.probed);
     const silent = performance.now() - this.#startedAtMs >= STORE_SILENT_MS;
-    this.#ready = probed && (this.#beats.ageMs !== null || silent);
+    this.#ready = this.#allProbed && (this.#beats.ageMs !== null || silent);
     return this.#ready;
+  }
+
+  get #allProbed(): boolean {
+    return [...this.#cells.values()].every((cell) => cell.probed);
   }
 
   /** How old the shared knowledge is, in milliseconds; null while the store has never answered. */
@@ -224,9 +227,10 @@ export class Monitor {
 
   #probed({ id, origin }: WatchedCell, { ok, told }: ProbeResult): void {
     if (told !== null) {
-      if (this.#rules.adopt(id, told.rules)) this.#beats.restoreSoon();
+      this.#rules.hear(id, told.rules);
       this.#rules.reconcile(id, origin, told.epochs);
     }
+    if (this.#allProbed && this.#rules.adoptShown()) this.#beats.restoreSoon();
     for (const listener of this.#probeListeners) listener(id, ok);
   }
 

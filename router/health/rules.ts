@@ -27,6 +27,8 @@ export class Rules {
   readonly #listeners: ((records: readonly HealthRecord[]) => void)[] = [];
   /** Homes whose record is the best that was found without the store: a newer one found the same way replaces it. */
   readonly #provisional = new Set<string>();
+  /** The newest rule of each home that cells have shown since it was last looked at. */
+  readonly #shown = new Map<string, HealthRecord>();
 
   /** Starts with what an earlier router on this machine knew last. */
   constructor({ placement, cellToken, snapshotFile, log }: RulesOptions) {
@@ -56,17 +58,24 @@ export class Rules {
     this.#takeOver(atOnce);
   }
 
+  /** A cell showed the rules it knows: of each home of its pair the newest one is kept until `adoptShown`. */
+  hear(cell: string, rules: Readonly<Record<string, unknown>>): void {
+    for (const shown of Object.values(rules)) {
+      const rule = readRule(shown);
+      if (rule === null || (cell !== rule.home && cell !== rule.neighbour)) continue;
+      if (rule.epoch > (this.#shown.get(rule.home)?.epoch ?? 0)) this.#shown.set(rule.home, rule);
+    }
+  }
+
   /**
-   * A cell showed the rules it knows. Of a home that the store never told of, the newest rule that a cell of its pair
-   * shows is the best knowledge there is: after a cold start without a store, or with one that was emptied while no
-   * router ran. Answers whether something was learnt by it.
+   * Of a home that the store never told of, the newest rule that a cell of its pair shows is the best knowledge there
+   * is: after a cold start without a store, or with one that was emptied while no router ran. To be called once both
+   * cells of each pair were heard: what is adopted is acted on at once. Answers whether something was learnt by it.
    */
-  adopt(cell: string, rules: Readonly<Record<string, unknown>>): boolean {
-    const adopted = Object.values(rules)
-      .map(readRule)
-      .filter((rule) => rule !== null)
-      .filter((rule) => cell === rule.home || cell === rule.neighbour)
-      .filter((rule) => this.#isNews(rule));
+  adoptShown(): boolean {
+    if (this.#shown.size === 0) return false;
+    const adopted = [...this.#shown.values()].filter((rule) => this.#isNews(rule));
+    this.#shown.clear();
     if (adopted.length === 0) return false;
     this.learn(adopted, false);
     for (const { home } of adopted) this.#provisional.add(home);

@@ -1,5 +1,6 @@
 // Requests for a cell that just died: they wait for the verdict and reach its neighbour, or are refused in good time.
 import { randomUUID } from 'node:crypto';
+import type { RequestListener } from 'node:http';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { DOWN, UP } from '../support/machine.ts';
 import { head, openClient } from '../support/raw-http.ts';
@@ -31,10 +32,11 @@ async function stubs(options: StubOptions = {}): Promise<[StubCell, StubCell]> {
 async function quorum(
   cells: StubCell[],
   env: Record<string, string>,
+  more: { capacity?: unknown } = {},
 ): Promise<{ setting: Routed; voter: Voter }> {
   const prefix = randomUUID();
   const voter = await startVoter(redis.url, prefix);
-  const setting = await routed(cells, { REDIS_URL: redis.url, REDIS_PREFIX: prefix, ...env });
+  const setting = await routed(cells, { REDIS_URL: redis.url, REDIS_PREFIX: prefix, ...env }, more);
   await until('both machines vote', async () => (await setting.gauge('cellgate_live_routers')) === 2);
   return { setting, voter };
 }
@@ -220,4 +222,34 @@ test('a cell that was away for a moment gets its waiting requests itself', async
   await a.reopen();
   expect(servedBy(await waiting)).toBe('cell-a');
   expect([a.seen.length, b.seen.length, (await explain('acme')).epoch]).toEqual([1, 0, 1]);
+});
+
+test('those who waited go in as the neighbour has room for guests, oldest first, and none is lost', async () => {
+  const [a, b] = await stubs();
+  // Two machines share it: eight for each, and half of that for guests.
+  const capacity = { concurrency: 16, rps: 100, tunnels: 4 };
+  const { setting, voter } = await quorum([a, b], FOR_EVER, { capacity });
+  const inside: { url: string; end: () => void }[] = [];
+  const usual = b.server.listeners('request') as RequestListener[];
+  b.server.removeAllListeners('request');
+  b.server.on('request', (request, response) => {
+    if (request.url === '/health') usual[0]?.(request, response);
+    else inside.push({ url: request.url ?? '', end: () => response.end('done') });
+  });
+  await a.die();
+  const replies: Promise<Reply>[] = [];
+  for (let i = 0; i < 12; i += 1) {
+    replies.push(setting.send('acme', { path: `/${i}` }));
+    await setting.untilHeld(i + 1);
+  }
+  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  for (let round = 1; round <= 3; round += 1) {
+    await until('the lane is full', () => inside.length === 4 * round);
+    expect(await setting.gauge('cellgate_held_requests')).toBe(12 - 4 * round);
+    for (const { end } of inside) end();
+  }
+  expect((await Promise.all(replies)).map(({ status }) => status)).toEqual(replies.map(() => 200));
+  const waves = [0, 4, 8].map((from) => inside.slice(from, from + 4).map(({ url }) => url));
+  const expected = [0, 4, 8].map((from) => [0, 1, 2, 3].map((i) => `/${from + i}`));
+  expect(waves.map((wave) => new Set(wave))).toEqual(expected.map((wave) => new Set(wave)));
 });

@@ -11,6 +11,8 @@ export type FencedCell = StubCell & {
   rules: Map<string, Rule>;
   /** Every rule it was brought, in order, with what came along; also those that it knew already. */
   brought: { rule: Rule; authorization: string | undefined }[];
+  /** Has it know these rules, as if it had been brought them before. */
+  show(known: readonly Rule[]): void;
   /** As after a restart: it knows no rules. */
   forget(): void;
 };
@@ -37,11 +39,12 @@ export async function startFencedCell(id: string, token: string | null = null): 
   };
   cell.scripts.set('/.cellgate/serving', (request, response) => void take(request, response));
   showRules();
-  const forget = (): void => {
+  const show = (known: readonly Rule[]): void => {
     rules.clear();
+    for (const rule of known) rules.set(rule.home, rule);
     showRules();
   };
-  return Object.assign(cell, { rules, brought, forget });
+  return Object.assign(cell, { rules, brought, show, forget: () => show([]) });
 }
 
 /** Answers 421, `times` times, with what a fenced cell says then; after that as `then` does. */

@@ -15,14 +15,14 @@ export type Explained = { home: string; cell: string | null; role: string | null
 
 export type Routed = {
   router: RunningRouter;
-  send(tenant: string, more?: { method?: string; path?: string; body?: string | Buffer }): Promise<Reply>;
-  explain(tenant: string): Promise<Explained>;
+  send: (tenant: string, more?: { method?: string; path?: string; body?: string | Buffer }) => Promise<Reply>;
+  explain: (tenant: string) => Promise<Explained>;
   /** This router's own opinion of a cell. */
-  opinionOf(cell: string): Promise<string>;
-  knowledgeAgeMs(): Promise<number | null>;
-  gauge(name: string, labels?: Record<string, string>): Promise<number>;
+  opinionOf: (cell: string) => Promise<string>;
+  knowledgeAgeMs: () => Promise<number | null>;
+  gauge: (name: string, labels?: Record<string, string>) => Promise<number>;
   /** Waits until so many requests wait for a verdict. */
-  untilHeld(count: number): Promise<void>;
+  untilHeld: (count: number) => Promise<void>;
 };
 
 /** `acme` is at home in the first cell, `bolt` in the second; each of two cells is the other's neighbour. */
@@ -44,6 +44,7 @@ export async function routed(
   };
   onTestFinished(async () => {
     try {
+      if (router.child.exitCode !== null) return;
       await untilNothingInside(router.admin);
       await untilHeld(0);
     } finally {

@@ -11,6 +11,7 @@ import { FleetHolder } from '../../../../router/fleet/holder.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
 import { Monitor } from '../../../../router/health/monitor.ts';
 import { StoreUnavailable, type Store } from '../../../../router/health/store.ts';
+import { initialRecord } from '../../../../router/health/record.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
 import { homesOf, machineOf } from '../../../support/machine.ts';
 import { until } from '../../../support/wait.ts';
@@ -163,6 +164,18 @@ test('while the store is away the last verdicts stand, and after it they go on',
   expect(explained(setting)).toMatchObject({ cell: 'cell-b', role: 'guest', epoch: 2 });
   store.away = false;
   await until('home serves again', () => explained(setting).role === 'home');
+});
+
+test('a store that was emptied and filled by others is read, though it needs nothing from this router', async () => {
+  const [first, second] = [createInProcessStore(), createInProcessStore()];
+  let current = first;
+  const store: Store = { ...first, beat: async (beat) => await current.beat(beat) };
+  store.restore = async (records, revision) => await current.restore(records, revision);
+  const { monitor } = await watching(store);
+  await until('the first is known', () => monitor.storeAnswers);
+  await second.restore([{ ...initialRecord('cell-b', 'cell-a'), epoch: 7 }], 1);
+  current = second;
+  await until('what the second knows is known', () => monitor.recordOf('cell-b').epoch >= 7);
 });
 
 test('a changed fleet is watched as soon as it is in force', async () => {
