@@ -65,6 +65,8 @@ beforeAll(async () => {
     CELL_TIMEOUT_MS: '600',
     PROBE_INTERVAL_MS: '2000',
     FALL: '100',
+    // Nothing waits for a verdict here: what a failure is told as comes at once.
+    HOLD_MAX: '0',
   });
 });
 
