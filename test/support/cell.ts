@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stopDatabase } from '../../cell-template/postgres/embedded.ts';
+import { freePort } from './ports.ts';
 import { until } from './wait.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -41,7 +42,7 @@ export type RunningCell = {
 /** A cell that answers `GET /health` with 200. Rejects with what it wrote when it ends before that. */
 export async function startCell(options: StartOptions): Promise<RunningCell> {
   const dataDir = options.dataDir ?? (await temporaryDataDir(options.uid));
-  const child = spawnCell({ ...options, dataDir });
+  const child = spawnCell({ ...options, dataDir, port: options.port ?? (await freePort()) });
   const output = collect(child);
   // A test that fails before its stop() leaves the cell to this: it stops its PostgreSQL by itself.
   const stopWithTheTest = (): void => void child.kill('SIGTERM');
@@ -96,14 +97,20 @@ function cellArguments(): string[] {
   return ['--import', './node-version.mjs', 'cell-template/main.ts'];
 }
 
-function spawnCell({ id, dataDir, port, env, uid }: StartOptions & { dataDir: string }): ChildProcess {
+function spawnCell({
+  id,
+  dataDir,
+  port,
+  env,
+  uid,
+}: StartOptions & { dataDir: string; port: number }): ChildProcess {
   return spawn(process.execPath, cellArguments(), {
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'] ?? '',
       CELL_ID: id,
       HOST: '127.0.0.1',
-      PORT: String(port ?? 0),
+      PORT: String(port),
       DATA_DIR: dataDir,
       ...env,
     },

@@ -1,7 +1,7 @@
 // A local fleet as `npm start` runs it, in a temporary folder of its own, for system tests.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './ports.ts';
+import { freePorts } from './ports.ts';
 import { processesOf, spawnScript, temporaryFolder, untilNoneOf, type Spawned } from './processes.ts';
 
 /** Longer than any stop is promised to take: a bound against hanging. */
@@ -28,7 +28,8 @@ export async function startLocal(
   args: readonly string[],
   { env = {}, folder = temporaryFolder() }: { env?: Record<string, string>; folder?: string } = {},
 ): Promise<LocalRun> {
-  const [port, adminPort, cellPort] = [await freePort(), await freePort(), await freePort()];
+  // Routers take the ports that follow, and cells the next free ones.
+  const [port, adminPort, cellPort] = [await freePorts(4), await freePorts(4), await freePorts(4)];
   const ports = ['--port', port, '--admin-port', adminPort, '--cell-port', cellPort].map(String);
   const childEnv = { TMPDIR: folder, HOME: folder, ...env };
   const runner = spawnScript('infra/local/main.ts', [...ports, ...args], childEnv);

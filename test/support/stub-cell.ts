@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { freePort } from './ports.ts';
 
 export type SeenRequest = {
   method: string;
@@ -64,7 +65,7 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
         resolve();
       });
     });
-  await listen(options.port ?? 0);
+  await listen(options.port ?? (await freePort()));
   const { port } = server.address() as AddressInfo;
   const die = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
