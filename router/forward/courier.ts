@@ -202,7 +202,7 @@ export class Courier {
   /** 421: not processed, so that any method may be sent again, once. The one with the older rule learns first. */
   #misdirected(delivery: Delivery, { cell, epoch: ours }: Served, theirs: number | null): void {
     if (!delivery.repeatable) {
-      delivery.exchange.refuse('cell-unavailable', null);
+      delivery.exchange.refuse('cell-unavailable', 'The cells do not agree yet on who serves this tenant.');
       return;
     }
     if (theirs !== null && theirs > ours) {
@@ -263,7 +263,8 @@ export class Courier {
   }
 
   #giveUp(delivery: Delivery): void {
-    delivery.exchange.refuse(delivery.crowded ? 'cell-overloaded' : 'cell-unavailable', null);
+    if (delivery.crowded) delivery.exchange.refuse('cell-overloaded', 'No room was found in time.');
+    else delivery.exchange.refuse('cell-unavailable', 'No verdict came in time.');
   }
 
   #remember(delivery: Delivery): void {
