@@ -14,7 +14,7 @@ export type Sent = {
   status: number;
   /** `x-cell-id` of the answer. */
   cell: string | null;
-  /** The refusal's code, or the connection's error. */
+  /** The refusal's code and words, or the connection's error. */
   error: string | null;
 };
 
@@ -91,7 +91,7 @@ async function send(agent: Agent, url: string, started: Started): Promise<Sent> 
     const text = await answer.body.text();
     const { 'content-type': type, 'x-cell-id': cell } = answer.headers;
     const refused = type === 'application/problem+json';
-    const error = refused ? String((JSON.parse(text) as { code?: unknown }).code) : null;
+    const error = refused ? refusalIn(text) : null;
     const endedAtMs = performance.now();
     return {
       ...started,
@@ -109,4 +109,10 @@ async function send(agent: Agent, url: string, started: Started): Promise<Sent> 
 /** Whether the client got no good answer. */
 export function failed({ status }: Sent): boolean {
   return status < 200 || status > 299;
+}
+
+/** A refusal's code, and what it adds in words. */
+function refusalIn(text: string): string {
+  const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown };
+  return detail === undefined ? String(code) : `${String(code)} (${String(detail)})`;
 }

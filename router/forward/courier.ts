@@ -250,16 +250,18 @@ export class Courier {
     const { exchange } = delivery;
     if (!exchange.open) return;
     delivery.waitsFor = cell;
-    if (this.#worthWaiting(delivery.home) && this.holds.hold(cell, delivery)) return;
-    exchange.refuse(code, detail);
+    const vain =
+      this.#whyNotWait(delivery.home) ?? (this.holds.hold(cell, delivery) ? null : 'Too many wait.');
+    if (vain !== null) exchange.refuse(code, detail ?? vain);
   }
 
-  /** A verdict can help only if somebody can pass one, and the other cell of the pair is there. */
-  #worthWaiting(home: string): boolean {
-    if (!this.#knowledge.storeAnswers) return false;
+  /** A verdict can help only if somebody can pass one, and the other cell of the pair is there; null: it can. */
+  #whyNotWait(home: string): string | null {
+    if (!this.#knowledge.storeAnswers) return 'No verdict can be had: the store does not answer.';
     const { target, neighbour } = this.#knowledge.recordOf(home);
     const other = target === home ? neighbour : home;
-    return other !== null && this.#knowledge.hasCell(other) && this.#knowledge.opinionOf(other) !== 'down';
+    if (other === null || !this.#knowledge.hasCell(other)) return 'Its cell has no neighbour.';
+    return this.#knowledge.opinionOf(other) === 'down' ? 'Neither its cell nor the neighbour is up.' : null;
   }
 
   #giveUp(delivery: Delivery): void {
