@@ -133,8 +133,9 @@ export async function more(load: Load, count: number): Promise<void> {
   await until('the load goes on', () => load.sent.length >= enough);
 }
 
-/** Ends the load: no request of a tenant that is at home in another cell than these may have failed. */
+/** Ends the load, after a while more: no request of a tenant that is at home in another cell than these may have failed. */
 export async function expectOthersUntroubled(load: Load, victims: readonly string[]): Promise<void> {
+  await more(load, RATE);
   const sent = await load.stop();
   const others = sent.filter(({ tenant }) => !victims.some((home) => tenantsOf(home).includes(tenant)));
   expect(others.length).toBeGreaterThan(0);
