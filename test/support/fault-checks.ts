@@ -23,6 +23,8 @@ export type Status = {
 };
 export type Event = { cell: string; from: string; to: string; epoch: number; cause: string; actor: string };
 
+type Method = 'GET' | 'POST';
+
 const RATE = 60;
 
 export async function statusOf({ admin }: Asked): Promise<Status> {
@@ -70,11 +72,7 @@ export async function untilCalm({ routers }: FaultFleet): Promise<void> {
 }
 
 /** How a request ends: `200 cell-a`, or for a refusal `503 cell-unavailable`. */
-export async function answerTo(
-  router: Asked,
-  tenant: string,
-  method: 'GET' | 'POST' = 'GET',
-): Promise<string> {
+export async function answerTo(router: Asked, tenant: string, method: Method = 'GET'): Promise<string> {
   const agent = new Agent({ connections: 1 });
   try {
     const answer = await request(`${router.url}/orders`, {
@@ -92,10 +90,14 @@ export async function answerTo(
   }
 }
 
-/** Every tenant of `home` asks each router, with a GET and a POST: the different ends of it. */
-export async function answersFor(home: string, routers: readonly Asked[]): Promise<string[]> {
+/** Every tenant of `home` asks each router, with each method: the different ends of it. */
+export async function answersFor(
+  home: string,
+  routers: readonly Asked[],
+  methods: readonly Method[] = ['GET', 'POST'],
+): Promise<string[]> {
   const asked = routers.flatMap((router) =>
-    tenantsOf(home).flatMap((tenant) => [answerTo(router, tenant), answerTo(router, tenant, 'POST')]),
+    tenantsOf(home).flatMap((tenant) => methods.map((method) => answerTo(router, tenant, method))),
   );
   return [...new Set(await Promise.all(asked))].sort();
 }
