@@ -75,19 +75,29 @@ export async function untilCalm({ routers }: FaultFleet): Promise<void> {
 export async function answerTo(router: Asked, tenant: string, method: Method = 'GET'): Promise<string> {
   const agent = new Agent({ connections: 1 });
   try {
-    const answer = await request(`${router.url}/orders`, {
-      dispatcher: agent,
-      method,
-      headers: { 'x-tenant-id': tenant },
-      body: method === 'POST' ? '{"item":"tea"}' : null,
-    });
-    const text = await answer.body.text();
-    const refused = answer.headers['content-type'] === 'application/problem+json';
-    const who = refused ? (JSON.parse(text) as { code: string }).code : answer.headers['x-cell-id'];
-    return `${answer.statusCode} ${String(who)}`;
+    return await answerOver(agent, router, tenant, method);
   } finally {
     await agent.destroy();
   }
+}
+
+/** The same over the connections of this agent, which may be open already. */
+export async function answerOver(
+  dispatcher: Agent,
+  router: Asked,
+  tenant: string,
+  method: Method,
+): Promise<string> {
+  const answer = await request(`${router.url}/orders`, {
+    dispatcher,
+    method,
+    headers: { 'x-tenant-id': tenant },
+    body: method === 'POST' ? '{"item":"tea"}' : null,
+  });
+  const text = await answer.body.text();
+  const refused = answer.headers['content-type'] === 'application/problem+json';
+  const who = refused ? (JSON.parse(text) as { code: string }).code : answer.headers['x-cell-id'];
+  return `${answer.statusCode} ${String(who)}`;
 }
 
 /** Every tenant of `home` asks each router, with each method: the different ends of it. */

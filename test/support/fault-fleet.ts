@@ -20,8 +20,8 @@ export const ADMIN_TOKEN = 'a-long-enough-token';
 const ROUTERS = 3;
 /** Several, because what one tenant meets says nothing of a cell. */
 const TENANTS_A_CELL = 3;
-/** A store that began empty passes no verdict before all routers may have beaten: 3 s, and one beat more is enough. */
-const WARM_UP_MS = 4_000;
+/** A store that began empty passes no verdict before all routers may have beaten: 3 s, and some. */
+const WARM_UP_MS = 3_500;
 
 const QUICK = {
   PROBE_INTERVAL_MS: '100',
@@ -81,11 +81,12 @@ async function startParts(
   const redis: RedisProcess = await startRedis();
   ends.push(() => redis.stop());
   const cells = new Map<string, StubProcess>();
-  for (const id of CELLS) {
+  const start = async (id: string): Promise<void> => {
     const cell = await startStubProcess({ id, logFile: join(folder, `${id}.log`) });
     ends.push(() => cell.stop());
     cells.set(id, cell);
-  }
+  };
+  await Promise.all(CELLS.map(start));
   const proxies = new Map<string, ChaosProxy>();
   for (const [router, cell] of proxied) {
     const proxy = await startChaosProxy({ target: known(cells, cell).port });

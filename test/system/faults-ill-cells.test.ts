@@ -1,4 +1,4 @@
-// Cells that are there and ill: which illness moves their tenants, and which must not.
+// Cells that are there and ill, and a zone that is gone: which fault moves their tenants, and which must not.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   answersFor,
@@ -6,7 +6,6 @@ import {
   expectNoThirdCell,
   expectOthersUntroubled,
   loadOf,
-  more,
   rowOf,
   untilCalm,
   untilServedFrom,
@@ -35,7 +34,8 @@ let load: Load;
 let epoch: number;
 
 beforeAll(async () => {
-  fleet = await startFaultFleet({ env: { CELL_TIMEOUT_MS: '1000' } });
+  const zones = { 'cell-a': 'az-1', 'cell-b': 'az-2', 'cell-c': 'az-1', 'cell-d': 'az-2' };
+  fleet = await startFaultFleet({ zones, env: { CELL_TIMEOUT_MS: '1000' } });
   const [router] = fleet.routers;
   if (router === undefined) throw new Error('no router');
   first = router;
@@ -63,7 +63,6 @@ async function behave(change: Partial<Behaviour>): Promise<void> {
 async function untilWellKnown(): Promise<void> {
   const { probes } = await fleet.cell(ILL).counters();
   await until('it was probed often', async () => (await fleet.cell(ILL).counters()).probes > probes + PROBES);
-  await more(load, 60);
 }
 
 async function expectNothingMoved(): Promise<void> {
@@ -135,4 +134,23 @@ test('a cell that says it is down fails over at its own word', async () => {
   expect(event).toMatchObject({ to: 'failed-over', cause: 'self-declared', epoch: epoch + 1 });
   // It takes requests all along, and none of them may fail: its fence turns away what comes late.
   await expectOthersUntroubled(load, []);
+});
+
+test('the cells of a lost zone all fail over to their neighbours in the other one, and come home', async () => {
+  const lost = ['cell-a', 'cell-c'];
+  const epochs = await Promise.all(lost.map(async (id) => (await rowOf(first, id)).epoch));
+  await Promise.all(lost.map((id) => fleet.cell(id).kill('SIGKILL')));
+  await untilServedFrom('cell-a', 'cell-b', fleet.routers);
+  await untilServedFrom('cell-c', 'cell-d', fleet.routers);
+
+  expect(await answersFor('cell-a', fleet.routers)).toEqual(['200 cell-b']);
+  expect(await answersFor('cell-c', fleet.routers)).toEqual(['200 cell-d']);
+
+  await Promise.all(lost.map((id) => fleet.cell(id).restart()));
+  await untilCalm(fleet);
+  for (const [index, id] of lost.entries()) {
+    expect(await answersFor(id, fleet.routers)).toEqual([`200 ${id}`]);
+    expect((await rowOf(first, id)).epoch).toBe((epochs[index] ?? 0) + 2);
+  }
+  await expectOthersUntroubled(load, lost);
 });
