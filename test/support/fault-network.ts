@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Asked } from './fault-checks.ts';
-import { CELLS, tenantsOf } from './fault-fleet.ts';
+import { ADMIN_TOKEN, CELLS, tenantsOf } from './fault-fleet.ts';
 import { startNetwork, type Network } from './netns.ts';
 import { findRedisServer } from './redis.ts';
 import { fleetOf } from './router.ts';
@@ -86,6 +86,7 @@ async function startRouterAt(network: Network, host: string, fleetFile: string):
     REDIS_URL: `redis://${network.addressOf(STORE)}:${REDIS_PORT}`,
     ROUTER_ID: host,
     CELL_TOKEN,
+    ADMIN_TOKEN: `anna:${ADMIN_TOKEN}`,
     PROBE_INTERVAL_MS: '100',
     PROBE_TIMEOUT_MS: '300',
     MIN_DWELL_MS: '500',

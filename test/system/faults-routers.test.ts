@@ -61,12 +61,10 @@ test('a router that slept through a failover is turned away by the fence, and se
   const cell = fleet.cell(CELL);
   const asleep = routerAt(LAST);
   // Connections that are open before it sleeps: what is sent over them is there when it wakes.
-  const clients = tenantsOf(CELL).flatMap((tenant) =>
-    (['GET', 'POST'] as const).map((method) => ({ tenant, method, agent: new Agent({ connections: 1 }) })),
-  );
+  const clients = tenantsOf(CELL).map((tenant) => ({ tenant, agent: new Agent({ connections: 1 }) }));
   onTestFinished(async () => void (await Promise.all(clients.map(({ agent }) => agent.destroy()))));
   const askAll = async (): Promise<string[]> =>
-    await Promise.all(clients.map(({ agent, tenant, method }) => answerOver(agent, asleep, tenant, method)));
+    await Promise.all(clients.map(({ agent, tenant }) => answerOver(agent, asleep, tenant, 'GET')));
   expect(new Set(await askAll())).toEqual(new Set([`200 ${CELL}`]));
   asleep.kill('SIGSTOP');
   // It goes on answering: only the fence stands between it and a request that is sent by old knowledge.
