@@ -99,6 +99,7 @@ test('a home that dies after its neighbour is refused, and served again by which
   const { epoch } = await rowOf(first, 'cell-a');
   await lose('cell-a');
   await untilHeld('cell-a', 'no-target');
+  await untilFoundDown('cell-a', 'cell-b');
   expect(await answersFor('cell-a', fleet.routers)).toEqual(['503 cell-unavailable']);
 
   await bringBack('cell-a');
@@ -122,6 +123,7 @@ test('a home that is back while its neighbour has died takes its guests home', a
   await untilServedFrom('cell-a', 'cell-b', fleet.routers);
   await lose('cell-b');
   await untilServedFrom('cell-b', 'cell-c', fleet.routers);
+  await untilFoundDown('cell-a', 'cell-b');
   expect(await answersFor('cell-a', fleet.routers)).toEqual(['503 cell-unavailable']);
 
   await bringBack('cell-a');
@@ -157,6 +159,7 @@ test('a second cell beyond the budget is held back with an alarm, and gets over 
   const alarm = { home: 'cell-c', why: 'budget' };
   expect(await gaugeOf(first, 'cellgate_failover_held', alarm)).toBe(1);
   expect((await rowOf(first, 'cell-c')).state).toBe('serving');
+  await untilFoundDown('cell-c');
   expect(await answersFor('cell-c', fleet.routers)).toEqual(['503 cell-unavailable']);
 
   expect(await forceFailover(first, 'cell-c', 1)).toBe(200);

@@ -27,7 +27,7 @@ let fleet: FaultFleet;
 let epoch: number;
 
 beforeAll(async () => {
-  fleet = await startFaultFleet({ env: { FLEET_ACTIVATE_MS: '7000' } });
+  fleet = await startFaultFleet({ env: { FLEET_ACTIVATE_MS: '5000' } });
 });
 
 beforeEach(async () => {
