@@ -1,0 +1,131 @@
+// A fleet to spoil: three routers, four fenced stub cells that stand in for one another in a circle, and a Redis.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts';
+import { startRedis, type RedisProcess } from './redis.ts';
+import { fleetOf, startRouter, type RunningRouter } from './router.ts';
+import { startStubProcess, type StubProcess } from './stub-process.ts';
+import { until } from './wait.ts';
+
+/** Cell → its neighbour: the order of the names. */
+export const NEIGHBOUR: Readonly<Record<string, string>> = {
+  'cell-a': 'cell-b',
+  'cell-b': 'cell-c',
+  'cell-c': 'cell-d',
+  'cell-d': 'cell-a',
+};
+export const CELLS = Object.keys(NEIGHBOUR);
+export const ADMIN_TOKEN = 'a-long-enough-token';
+const ROUTERS = 3;
+/** Several, because what one tenant meets says nothing of a cell. */
+const TENANTS_A_CELL = 3;
+/** A store that began empty passes no verdict before all routers may have beaten: 3 s, and some. */
+const WARM_UP_MS = 3_500;
+
+const QUICK = {
+  PROBE_INTERVAL_MS: '100',
+  PROBE_TIMEOUT_MS: '300',
+  FALL: '3',
+  MIN_DWELL_MS: '500',
+  HOLD_MS: '1500',
+  ACCESS_LOG: 'errors',
+  ADMIN_TOKEN: `anna:${ADMIN_TOKEN}`,
+};
+
+export type FaultFleetOptions = {
+  /** Beats the settings of the routers, which are quick. */
+  env?: Record<string, string>;
+  zones?: Readonly<Record<string, string>>;
+  /** Between which routers (by index) and cells a chaos proxy stands. Their fleet files differ by that. */
+  proxied?: readonly (readonly [router: number, cell: string])[];
+};
+
+/** The tenants whose home is this cell; they are pinned, so that a test can name them. */
+export function tenantsOf(home: string): string[] {
+  return Array.from({ length: TENANTS_A_CELL }, (_, index) => `${home}-${index}`);
+}
+
+export type FaultFleet = {
+  routers: RunningRouter[];
+  cell(id: string): StubProcess;
+  /** The proxy between this router and this cell. */
+  proxy(router: number, cell: string): ChaosProxy;
+  /** The fleet file of this router, with these pins beside the usual ones. */
+  fileFor(router: number, pins?: Record<string, string>): unknown;
+  /** A new process in the place of a router that has ended, under the same name. */
+  replaceRouter(index: number): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Starts all of it, and resolves once verdicts can be passed. What was started has ended when it rejects. */
+export async function startFaultFleet(options: FaultFleetOptions = {}): Promise<FaultFleet> {
+  const ends: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    return { ...(await startParts(options, ends)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  { env = {}, zones = {}, proxied = [] }: FaultFleetOptions,
+  ends: (() => Promise<unknown>)[],
+): Promise<Omit<FaultFleet, 'stop'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'cellgate-faults-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  const redis: RedisProcess = await startRedis();
+  ends.push(() => redis.stop());
+  const cells = new Map<string, StubProcess>();
+  const start = async (id: string): Promise<void> => {
+    const cell = await startStubProcess({ id, logFile: join(folder, `${id}.log`) });
+    ends.push(() => cell.stop());
+    cells.set(id, cell);
+  };
+  await Promise.all(CELLS.map(start));
+  const proxies = new Map<string, ChaosProxy>();
+  for (const [router, cell] of proxied) {
+    const proxy = await startChaosProxy({ target: known(cells, cell).port });
+    ends.push(() => proxy.close());
+    proxies.set(`${router} ${cell}`, proxy);
+  }
+  const fileFor = (router: number, pins: Record<string, string> = {}): unknown => {
+    const rows = CELLS.map((id) => {
+      const { origin } = proxies.get(`${router} ${id}`) ?? known(cells, id);
+      const zone = zones[id];
+      return [id, { origin, ...(zone === undefined ? {} : { zone }) }] as const;
+    });
+    const usual = CELLS.flatMap((id) => tenantsOf(id).map((tenant) => [tenant, id]));
+    return fleetOf(Object.fromEntries(rows), { pins: { ...Object.fromEntries(usual), ...pins } });
+  };
+  const routers: RunningRouter[] = [];
+  const launch = async (index: number): Promise<void> => {
+    const names = { ROUTER_ID: `router-${index + 1}`, REDIS_URL: redis.url };
+    const router = await startRouter(fileFor(index), { ...QUICK, ...names, ...env });
+    ends.push(async () => {
+      router.kill('SIGCONT');
+      await router.stop();
+    });
+    routers[index] = router;
+  };
+  await Promise.all(Array.from({ length: ROUTERS }, (_, index) => launch(index)));
+  const readyAtMs = performance.now();
+  await until('verdicts can be passed', () => performance.now() - readyAtMs > WARM_UP_MS);
+  return {
+    routers,
+    cell: (id) => known(cells, id),
+    proxy: (router, cell) => known(proxies, `${router} ${cell}`),
+    fileFor,
+    replaceRouter: launch,
+  };
+}
+
+function known<T>(map: ReadonlyMap<string, T>, key: string): T {
+  const value = map.get(key);
+  if (value === undefined) throw new Error(`this fleet has no ${key}`);
+  return value;
+}

@@ -1,0 +1,82 @@
+// A router that is cut off from the store alone, by dropped packets: it goes on by what it knows, and is not counted.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  answersFor,
+  expectOthersUntroubled,
+  forceFailover,
+  gaugeOf,
+  loadOf,
+  rowOf,
+  untilServedFrom,
+  type Asked,
+} from '../support/fault-checks.ts';
+import { ROUTERS, startFaultNetwork, STORE, type FaultNetwork } from '../support/fault-network.ts';
+import { canMakeNetworks } from '../support/netns.ts';
+import { until } from '../support/wait.ts';
+
+const LOST = 'cell-b';
+
+let fleet: FaultNetwork | undefined;
+
+beforeAll(async () => {
+  if (canMakeNetworks()) fleet = await startFaultNetwork();
+});
+
+afterAll(async () => await fleet?.stop());
+
+async function untilLive(count: number, routers: readonly Asked[]): Promise<void> {
+  await until(`${count} routers are live`, async () => {
+    const counts = await Promise.all(routers.map((router) => gaugeOf(router, 'cellgate_live_routers')));
+    return counts.every((live) => live === count);
+  });
+}
+
+/** A failover by hand, and the way back: from then on the store has a record of the home, and every router knows it. */
+async function makeKnown(home: string, routers: readonly Asked[]): Promise<void> {
+  const [router] = routers;
+  if (router === undefined) throw new Error('no router');
+  expect(await forceFailover(router, home, 1)).toBe(200);
+  await until('it is over at every router', async () => {
+    const rows = await Promise.all(routers.map((one) => rowOf(one, home)));
+    return rows.every(({ state, epoch }) => state === 'serving' && epoch === 3);
+  });
+}
+
+test.runIf(canMakeNetworks())(
+  'a router cut off from the store serves by its last records, is not counted, and catches up when healed',
+  async () => {
+    if (fleet === undefined) throw new Error('no fleet');
+    const { network, routers } = fleet;
+    const [cutOff] = routers.slice(-1);
+    const [host = ''] = ROUTERS.slice(-1);
+    if (cutOff === undefined) throw new Error('no router');
+    const others = routers.slice(0, -1);
+    await untilLive(3, routers);
+    // Of a home that the store never told of, even this router would learn from the cells.
+    await makeKnown(LOST, routers);
+    const load = loadOf(routers);
+    network.partition(host, STORE);
+    await untilLive(2, others);
+    await until(
+      'the router misses the store',
+      async () => (await gaugeOf(cutOff, 'cellgate_store_up')) === 0,
+    );
+    for (const home of ['cell-a', 'cell-b', 'cell-c', 'cell-d']) {
+      expect(await answersFor(home, [cutOff])).toEqual([`200 ${home}`]);
+    }
+
+    fleet.killCell(LOST);
+    await untilServedFrom(LOST, 'cell-c', others);
+    expect(await answersFor(LOST, others)).toEqual(['200 cell-c']);
+    await until('the router finds it down', async () => (await rowOf(cutOff, LOST)).opinion === 'down');
+    expect(await rowOf(cutOff, LOST)).toMatchObject({ state: 'serving', target: LOST, epoch: 3 });
+    expect(await answersFor(LOST, [cutOff])).toEqual(['503 cell-unavailable']);
+
+    network.heal();
+    await untilLive(3, routers);
+    await untilServedFrom(LOST, 'cell-c', routers);
+    expect(await answersFor(LOST, routers)).toEqual(['200 cell-c']);
+    expect((await rowOf(cutOff, LOST)).epoch).toBe(4);
+    await expectOthersUntroubled(load, [LOST]);
+  },
+);
