@@ -1,4 +1,4 @@
-// Three projects, so that `vitest run --project unit` stays quick; `npm test` runs them all.
+// Projects, so that `vitest run --project unit` stays quick. `npm test` runs all but `faults`, which is a command of its own.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -18,6 +18,16 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          exclude: ['test/system/faults*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/system/faults*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
