@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
-import type { HealthRecord } from '../health/record.ts';
+import type { Cause, HealthRecord } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
@@ -17,6 +17,12 @@ import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
 
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
 const RETRY_JITTER_MS = 20;
+
+/**
+ * Causes by which a cell is given up with what is inside it. By any other one the cell that is left is alive, and
+ * answers what it has begun.
+ */
+const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
 export class Courier {
   readonly holds: Holds;
@@ -62,9 +68,7 @@ export class Courier {
   verdict(records: readonly HealthRecord[]): void {
     for (const record of records) {
       const { home, target, neighbour, cause } = record;
-      // The way home on purpose is no reason to end anything: the cell that is left is alive.
-      const lost = cause !== 'recovered' && cause !== 'expired';
-      if (lost) {
+      if (ENDS_WHAT_IS_INSIDE.has(cause)) {
         for (const delivery of this.#active.get(home) ?? []) this.#overtaken(delivery, target);
       }
       this.holds.wake(home);

@@ -62,6 +62,20 @@ test('it sends the tenants to the neighbour at once, with the operator in the ev
   expect(events[0]).toMatchObject({ actor: 'anna', cause: 'operator', cell: 'cell-a' });
 });
 
+test('what is inside the cell already is answered by it', async () => {
+  const [cell] = cells;
+  const ends: (() => void)[] = [];
+  cell?.scripts.set('/slow', (_, response) => {
+    ends.push(() => response.end('done'));
+  });
+  const answer = fetch(`${router.url}/slow`, { method: 'POST', headers: { 'x-tenant-id': 'acme' } });
+  const end = await until('it is inside', () => ends[0]);
+  await failOver(WISH);
+  end();
+  const { status, headers } = await answer;
+  expect([status, headers.get('x-cell-id')]).toEqual([200, 'cell-a']);
+});
+
 test('asking twice changes nothing the second time', async () => {
   await failOver(WISH);
   expect(await failOver(WISH)).toMatchObject({ status: 200, body: { epoch: 2, state: 'failed-over' } });
