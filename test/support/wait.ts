@@ -1,5 +1,5 @@
 // Condition waits: a test waits for what it needs to be true, never for time to pass.
-import { setTimeout as pause } from 'node:timers/promises';
+import { until as untilTrue } from '../../loadtest/rig/until.ts';
 
 /**
  * Resolves with the first truthy answer of `probe`, asked every 10 ms.
@@ -11,17 +11,5 @@ export async function until<T>(
   probe: () => T | Promise<T>,
   limitMs = 30_000,
 ): Promise<NonNullable<T>> {
-  const end = performance.now() + limitMs;
-  let last: unknown;
-  while (performance.now() < end) {
-    try {
-      const answer = await probe();
-      if (answer) return answer;
-      last = undefined;
-    } catch (error) {
-      last = error;
-    }
-    await pause(10);
-  }
-  throw new Error(`gave up waiting until ${what}`, { cause: last });
+  return await untilTrue(what, probe, { limitMs });
 }
