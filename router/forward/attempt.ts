@@ -52,7 +52,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.exchange = exchange;
     this.served = served;
     this.#events = events;
-    exchange.onEnd(() => this.cancel());
   }
 
   /** Whether the client has got the head of this cell's answer. */
