@@ -2,9 +2,12 @@
 import type { Knowledge } from '../choose-cell.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
 import type { OpinionState } from '../health/opinion.ts';
+import type { HeldWhy } from '../health/record.ts';
 
 export type CellKnowledge = Knowledge & {
   opinionOf(cell: string): OpinionState;
+  /** Why the store holds a failover of `home` back; null: it does not. */
+  heldBack(home: string): HeldWhy | null;
   /** Whether verdicts can be had at all: the store answers. */
   readonly storeAnswers: boolean;
   /** From traffic: a connection to the cell could not be made. */

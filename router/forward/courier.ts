@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
-import type { Cause, HealthRecord } from '../health/record.ts';
+import type { Cause, HealthRecord, HeldWhy } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
@@ -18,6 +18,13 @@ import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
 const RETRY_JITTER_MS = 20;
 
+const NOBODY_UP = 'Neither its cell nor the neighbour is up.';
+const HELD_BACK: Record<Exclude<HeldWhy, 'warming-up'>, string> = {
+  'no-target': NOBODY_UP,
+  budget: 'Its failover is held back: too many cells are away already.',
+  'suspect-release': 'Its failover is held back: a new release is to blame.',
+};
+
 /**
  * Causes by which a cell is given up with what is inside it. By any other one the cell that is left is alive, and
  * answers what it has begun.
@@ -25,7 +32,7 @@ const RETRY_JITTER_MS = 20;
 const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
 export class Courier {
-  readonly holds: Holds;
+  readonly holds: Holds<Delivery>;
   readonly retries: RetryBudget;
   readonly #config: Config;
   readonly #knowledge: CellKnowledge;
@@ -76,9 +83,10 @@ export class Courier {
     }
   }
 
-  /** A cell answered a probe: requests that wait for it may be wrong about it. */
+  /** A cell answered a probe: requests that are to go there may be wrong about it, whatever cell they wait for. */
   probedWell(cell: string): void {
-    this.holds.wake(cell);
+    const goesThere = ({ home }: Delivery): boolean => this.#knowledge.recordOf(home).target === cell;
+    for (const { cell: queue } of Array.from(this.holds.waiting())) this.holds.wake(queue, goesThere);
   }
 
   /** True: the request has gone on its way, or has been answered. False: there is no room, it must go on waiting. */
@@ -259,13 +267,18 @@ export class Courier {
     if (vain !== null) exchange.refuse(code, detail ?? vain);
   }
 
-  /** A verdict can help only if somebody can pass one, and the other cell of the pair is there; null: it can. */
+  /**
+   * A verdict can help only if somebody can pass one, and the other cell of the pair is there; null: it can. A cell that
+   * comes back may be up to the majority before it is to this router: while it answers probes there is hope.
+   */
   #whyNotWait(home: string): string | null {
     if (!this.#knowledge.storeAnswers) return 'No verdict can be had: the store does not answer.';
+    const why = this.#knowledge.heldBack(home);
+    if (why !== null && why !== 'warming-up') return HELD_BACK[why];
     const { target, neighbour } = this.#knowledge.recordOf(home);
     const other = target === home ? neighbour : home;
     if (other === null || !this.#knowledge.hasCell(other)) return 'Its cell has no neighbour.';
-    return this.#knowledge.opinionOf(other) === 'down' ? 'Neither its cell nor the neighbour is up.' : null;
+    return this.#knowledge.isUnreachable(other) ? NOBODY_UP : null;
   }
 
   #giveUp(delivery: Delivery): void {

@@ -20,16 +20,18 @@ export type HoldLimits = {
 /** A hold that ended without a verdict: for this long nothing waits for that cell. */
 export const NO_HOLD_MS = 10_000;
 
-type Queue = {
-  waiting: Map<Waiting, NodeJS.Timeout>;
+type Queue<W> = {
+  waiting: Map<W, NodeJS.Timeout>;
   /** When the first began to wait, or when one last went its way: since then this queue stands still. */
   movedAtMs: number;
   closedUntilMs: number;
 };
 
-export class Holds {
+const always = (): boolean => true;
+
+export class Holds<W extends Waiting = Waiting> {
   readonly #limits: HoldLimits;
-  readonly #queues = new Map<string, Queue>();
+  readonly #queues = new Map<string, Queue<W>>();
   #count = 0;
 
   constructor(limits: HoldLimits) {
@@ -37,7 +39,7 @@ export class Holds {
   }
 
   /** Lets a request wait for `cell`. False: it may not, because there is no room or no more patience. */
-  hold(cell: string, waiting: Waiting): boolean {
+  hold(cell: string, waiting: W): boolean {
     const nowMs = performance.now();
     const queue = this.#queueOf(cell);
     const { holdMs, holdMax } = this.#limits;
@@ -54,15 +56,18 @@ export class Holds {
     return true;
   }
 
-  /** Something changed for the requests that wait for `cell`: each is tried once, oldest first; the rest wait on. */
-  wake(cell: string): void {
+  /**
+   * Something changed for the requests that wait for `cell`, or for some of them: each of these is tried once, oldest
+   * first; the rest wait on.
+   */
+  wake(cell: string, concerns: (waiting: W) => boolean = always): void {
     const queue = this.#queues.get(cell);
     if (queue === undefined) return;
     let { movedAtMs } = queue;
     // A copy: a request that is placed may come back to wait within the same call, and must not be tried again in it.
     for (const waiting of Array.from(queue.waiting.keys())) {
       const timer = queue.waiting.get(waiting);
-      if (timer === undefined) continue;
+      if (timer === undefined || !concerns(waiting)) continue;
       this.#forget(queue, waiting);
       if (waiting.place()) movedAtMs = performance.now();
       else if (!this.hold(cell, waiting)) waiting.giveUp();
@@ -71,7 +76,7 @@ export class Holds {
   }
 
   /** The request's client has left, or it was answered otherwise. */
-  release(cell: string, waiting: Waiting): void {
+  release(cell: string, waiting: W): void {
     const queue = this.#queues.get(cell);
     if (queue !== undefined) this.#forget(queue, waiting);
   }
@@ -85,7 +90,7 @@ export class Holds {
    * One has waited long enough. Where nothing moved in all that time no verdict comes soon, and the others need not
    * wait for it; where something did, its own patience has run out, or the room.
    */
-  #expire(queue: Queue, expired: Waiting): void {
+  #expire(queue: Queue<W>, expired: W): void {
     this.#forget(queue, expired);
     const stuck = !expired.crowded && (expired.heldSinceMs ?? 0) >= queue.movedAtMs;
     expired.giveUp();
@@ -97,15 +102,15 @@ export class Holds {
     }
   }
 
-  #forget(queue: Queue, waiting: Waiting): void {
+  #forget(queue: Queue<W>, waiting: W): void {
     clearTimeout(queue.waiting.get(waiting));
     if (queue.waiting.delete(waiting)) this.#count -= 1;
   }
 
-  #queueOf(cell: string): Queue {
+  #queueOf(cell: string): Queue<W> {
     const known = this.#queues.get(cell);
     if (known !== undefined) return known;
-    const queue: Queue = { waiting: new Map(), movedAtMs: 0, closedUntilMs: Number.NEGATIVE_INFINITY };
+    const queue: Queue<W> = { waiting: new Map(), movedAtMs: 0, closedUntilMs: Number.NEGATIVE_INFINITY };
     this.#queues.set(cell, queue);
     return queue;
   }

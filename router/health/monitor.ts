@@ -6,7 +6,7 @@ import type { FleetHolder } from '../fleet/holder.ts';
 import { Beats, type Message } from './beats.ts';
 import type { OpinionState } from './opinion.ts';
 import type { ProbeResult } from './probe.ts';
-import type { Held, HealthRecord, Vote } from './record.ts';
+import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
 import { Rules } from './rules.ts';
 import type { Store } from './store.ts';
 import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
@@ -140,6 +140,11 @@ export class Monitor {
   /** Homes that should fail over and are held back, and why: each is an alarm. */
   get held(): readonly Held[] {
     return this.#beats.held;
+  }
+
+  /** Why the failover of `home` is held back; null: it is not. */
+  heldBack(home: string): HeldWhy | null {
+    return this.held.find((one) => one.home === home)?.why ?? null;
   }
 
   /** A request of `tenant` was refused for want of its cell: the incident's ledger counts it. */

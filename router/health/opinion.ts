@@ -28,9 +28,12 @@ export class Opinion {
     return this.#state;
   }
 
-  /** Whether this machine can not reach the cell at all, as against finding it ill. */
+  /**
+   * Whether this machine can not reach the cell at all, as against finding it ill. One good probe is enough to try it
+   * again: a vote needs more, but the majority may have brought the cell back before this machine would.
+   */
   get unreachable(): boolean {
-    return this.#state === 'down' && this.#evidence === 'unreachable';
+    return this.#state === 'down' && this.#evidence === 'unreachable' && this.#good === 0;
   }
 
   /** The vote to cast; undefined while there is no opinion yet. */

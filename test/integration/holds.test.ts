@@ -28,17 +28,19 @@ async function stubs(options: StubOptions = {}): Promise<[StubCell, StubCell]> {
   return [a, b];
 }
 
-/** A router and a voter that share a store: a verdict needs both. */
+/** A router and voters that share a store: with one voter a verdict needs both, two of them are a majority. */
 async function quorum(
   cells: StubCell[],
   env: Record<string, string>,
-  more: { capacity?: unknown } = {},
-): Promise<{ setting: Routed; voter: Voter }> {
+  { voters = 1, ...more }: { capacity?: unknown; voters?: number } = {},
+): Promise<{ setting: Routed; vote: Voter['vote'] }> {
   const prefix = randomUUID();
-  const voter = await startVoter(redis.url, prefix);
+  const ids = Array.from({ length: voters }, (_, index) => `voter-${index + 1}`);
+  const all = await Promise.all(ids.map((id) => startVoter(redis.url, prefix, id)));
   const setting = await routed(cells, { REDIS_URL: redis.url, REDIS_PREFIX: prefix, ...env }, more);
-  await until('both machines vote', async () => (await setting.gauge('cellgate_live_routers')) === 2);
-  return { setting, voter };
+  await until('all machines vote', async () => (await setting.gauge('cellgate_live_routers')) === voters + 1);
+  const vote: Voter['vote'] = async (votes) => void (await Promise.all(all.map((one) => one.vote(votes))));
+  return { setting, vote };
 }
 
 function servedBy(reply: Reply): unknown {
@@ -70,7 +72,7 @@ test('whatever it is, a request that never reached its cell waits, and goes wher
       );
     },
   });
-  const { setting, voter } = await quorum([a, b], FOR_EVER);
+  const { setting, vote } = await quorum([a, b], FOR_EVER);
   const { send, router, untilHeld, explain } = setting;
   await a.die();
   const [get, post] = [send('acme'), send('acme', { method: 'POST', body: 'an order' })];
@@ -87,7 +89,7 @@ test('whatever it is, a request that never reached its cell waits, and goes wher
   );
   await untilHeld(4);
   expect([(await explain('acme')).epoch, b.seen]).toEqual([1, []]);
-  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
   expect([servedBy(await get), servedBy(await post)]).toEqual(['cell-b', 'cell-b']);
   upload.send('6\r\nsecond\r\n0\r\n\r\n');
   expect((await upload.answer()).status).toBe(200);
@@ -104,14 +106,14 @@ test('whatever it is, a request that never reached its cell waits, and goes wher
 
 test('what waits is told apart by what it asks: the neighbour gets each once, as a guest', async () => {
   const [a, b] = await stubs();
-  const { setting, voter } = await quorum([a, b], FOR_EVER);
+  const { setting, vote } = await quorum([a, b], FOR_EVER);
   await a.die();
   const replies = Array.from(
     { length: 20 },
     async (_, i) => await setting.send('acme', { path: `/orders/${i}` }),
   );
   await setting.untilHeld(20);
-  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
   await Promise.all(replies);
   expect(b.seen.map(({ url }) => url).sort()).toEqual(
     Array.from({ length: 20 }, (_, i) => `/orders/${i}`).sort(),
@@ -121,7 +123,7 @@ test('what waits is told apart by what it asks: the neighbour gets each once, as
 
 test('a client that leaves while it waits is forgotten: its place is free, and no cell is asked for it', async () => {
   const [a, b] = await stubs();
-  const { setting, voter } = await quorum([a, b], { ...FOR_EVER, HOLD_MAX: '1' });
+  const { setting, vote } = await quorum([a, b], { ...FOR_EVER, HOLD_MAX: '1' });
   const { send, router, untilHeld } = setting;
   await a.die();
   const leaver = await openClient(router.port);
@@ -132,14 +134,14 @@ test('a client that leaves while it waits is forgotten: its place is free, and n
   await untilHeld(0);
   const stayer = send('acme', { path: '/stayer' });
   await untilHeld(1);
-  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
   expect((await stayer).status).toBe(200);
   expect(b.seen.map(({ url }) => url)).toEqual(['/stayer']);
 });
 
 test('where all places are taken a request is refused at once, and may come again', async () => {
   const [a, b] = await stubs();
-  const { setting, voter } = await quorum([a, b], { ...FOR_EVER, HOLD_MAX: '4' });
+  const { setting, vote } = await quorum([a, b], { ...FOR_EVER, HOLD_MAX: '4' });
   await a.die();
   const held = [1, 2].map(async () => await setting.send('acme'));
   await setting.untilHeld(2);
@@ -150,7 +152,7 @@ test('where all places are taken a request is refused at once, and may come agai
     'cell-unavailable',
     '1',
   ]);
-  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
   expect((await Promise.all(held)).map(servedBy)).toEqual(['cell-b', 'cell-b']);
 });
 
@@ -179,6 +181,32 @@ test('with home and neighbour dead nobody waits', async () => {
   }
 });
 
+test('a neighbour that the majority finds up again before this router does is waited for, and asked', async () => {
+  const [a, b] = await stubs();
+  const { setting, vote } = await quorum([a, b], { ...FOR_EVER, RISE: '100' }, { voters: 2 });
+  await b.die();
+  await until('the neighbour is found down', async () => (await setting.opinionOf('cell-b')) === 'down');
+  expect((await setting.explain('bolt')).cell).toBe(null);
+  await b.reopen();
+  await until('one probe was good', async () => (await setting.explain('bolt')).cell === 'cell-b');
+  await a.die();
+  const waiting = setting.send('acme', { method: 'POST', body: 'an order' });
+  await setting.untilHeld(1);
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
+  expect([servedBy(await waiting), await setting.opinionOf('cell-b')]).toEqual(['cell-b', 'down']);
+});
+
+test('while a failover is held back nobody waits for it, and the refusal says why', async () => {
+  const [a, b] = await stubs();
+  const { setting, vote } = await quorum([a, b], FOR_EVER);
+  await vote({ 'cell-a': DOWN, 'cell-b': DOWN });
+  await a.die();
+  const noTarget = { home: 'cell-a', why: 'no-target' };
+  await until('it is held', async () => (await setting.gauge('cellgate_failover_held', noTarget)) === 1);
+  const refused = await setting.send('acme');
+  expect([codeOf(refused), refused.body]).toEqual(['cell-unavailable', expect.stringContaining('neighbour')]);
+});
+
 test('a wait without a verdict ends in a refusal, and the next request is not held at all', async () => {
   const [a, b] = await stubs();
   const { setting } = await quorum([a, b], { HOLD_MS: '600' });
@@ -204,12 +232,12 @@ test('a wait without a verdict ends in a refusal, and the next request is not he
 
 test('what one cell’s death makes wait takes nothing from another cell’s tenants', async () => {
   const [a, b] = await stubs();
-  const { setting, voter } = await quorum([a, b], { ...FOR_EVER, HOLD_MAX: '2' });
+  const { setting, vote } = await quorum([a, b], { ...FOR_EVER, HOLD_MAX: '2' });
   await a.die();
   const held = setting.send('acme');
   await setting.untilHeld(1);
   expect((await setting.send('bolt')).status).toBe(200);
-  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
   expect((await held).status).toBe(200);
 });
 
@@ -228,7 +256,7 @@ test('those who waited go in as the neighbour has room for guests, oldest first,
   const [a, b] = await stubs();
   // Two machines share it: eight for each, and half of that for guests.
   const capacity = { concurrency: 16, rps: 100, tunnels: 4 };
-  const { setting, voter } = await quorum([a, b], FOR_EVER, { capacity });
+  const { setting, vote } = await quorum([a, b], FOR_EVER, { capacity });
   const inside: { url: string; end: () => void }[] = [];
   const usual = b.server.listeners('request') as RequestListener[];
   b.server.removeAllListeners('request');
@@ -242,7 +270,7 @@ test('those who waited go in as the neighbour has room for guests, oldest first,
     replies.push(setting.send('acme', { path: `/${i}` }));
     await setting.untilHeld(i + 1);
   }
-  await voter.vote({ 'cell-a': DOWN, 'cell-b': UP });
+  await vote({ 'cell-a': DOWN, 'cell-b': UP });
   for (let round = 1; round <= 3; round += 1) {
     await until('the lane is full', () => inside.length === 4 * round);
     expect(await setting.gauge('cellgate_held_requests')).toBe(12 - 4 * round);

@@ -82,10 +82,10 @@ export function codeOf({ headers, body }: Reply): string | null {
 
 export type Voter = Machine & { vote(votes: Record<string, Vote>): Promise<void> };
 
-/** A second machine of a fleet of two cells, that says what the test wants: without it no verdict has a majority. */
-export async function startVoter(url: string, prefix: string): Promise<Voter> {
+/** Another machine of a fleet of two cells, that says what the test wants: without it no verdict has a majority. */
+export async function startVoter(url: string, prefix: string, id = 'voter'): Promise<Voter> {
   const store = createRedisStore({ url, prefix });
-  const machine = machineOf(store, 'voter', homesOf('cell-a', 'cell-b'));
+  const machine = machineOf(store, id, homesOf('cell-a', 'cell-b'));
   let votes: Record<string, Vote> = { 'cell-a': UP, 'cell-b': UP };
   const timer = setInterval(() => void machine.beat(votes).catch(() => undefined), 500);
   onTestFinished(async () => {

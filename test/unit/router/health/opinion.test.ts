@@ -90,6 +90,15 @@ test('with FALL and RISE of one every observation counts at once', () => {
   expect(opinion.state).toBe('up');
 });
 
+test('one good probe makes a cell worth trying again, though not up', () => {
+  const opinion = down();
+  expect([opinion.state, opinion.unreachable]).toEqual(['down', true]);
+  opinion.probeSucceeded();
+  expect([opinion.state, opinion.unreachable]).toEqual(['down', false]);
+  fail(opinion, 1);
+  expect(opinion.unreachable).toBe(true);
+});
+
 test('a cell that is ill is down without being unreachable', () => {
   const opinion = up();
   for (let i = 0; i < FALL; i += 1) opinion.observeFailure('self-declared', 'says it is down');
