@@ -46,6 +46,7 @@ async function run(config: Config): Promise<void> {
     pools.setFleet(cells);
   });
   monitor.onRecords((records) => courier.verdict(records));
+  monitor.onLost((cell) => pools.renew(cell));
   monitor.onProbe((cell, well) => {
     lanes.setRouters(monitor.liveRouters);
     lanes.adjust(cell, monitor.isPressed(cell));

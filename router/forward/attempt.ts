@@ -22,12 +22,6 @@ const MISDIRECTED = 421;
 /** What a cell may say about a misdirected request. */
 const MISDIRECTED_MAX_BYTES = 4_096;
 
-/** The header list for the cell, with the deadline that follows from the exchange's time-out. */
-export function headersOf(exchange: Exchange, served: Served): string[] {
-  const { head, tenant, requestId, timeoutMs } = exchange;
-  return requestHeaders({ head, tenant, choice: served, requestId, deadline: Date.now() + timeoutMs });
-}
-
 /** Server-sent events may be silent for as long as they like. */
 function expectsEvents({ request }: Exchange): boolean {
   return request.headers.accept?.includes('text/event-stream') === true;
@@ -43,14 +37,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
   protected readonly exchange: Exchange;
   readonly served: Served;
   readonly #events: AttemptEvents;
+  readonly #deadline: number;
   #controller: Dispatcher.DispatchController | null = null;
   #headWritten = false;
   #finished = false;
   #misdirected: Buffer[] | null = null;
 
-  constructor(exchange: Exchange, served: Served, events: AttemptEvents) {
+  /** `deadline`: when nobody waits for the answer any more, in epoch milliseconds of the cell's clock. */
+  constructor(exchange: Exchange, served: Served, deadline: number, events: AttemptEvents) {
     this.exchange = exchange;
     this.served = served;
+    this.#deadline = deadline;
     this.#events = events;
   }
 
@@ -70,11 +67,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.dispatch(pool, {
       path: exchange.head.target,
       method: exchange.head.method,
-      headers: headersOf(exchange, this.served),
+      headers: this.headers(),
       body: body?.open() ?? null,
       headersTimeout: exchange.timeoutMs,
       bodyTimeout: expectsEvents(exchange) ? 0 : exchange.timeoutMs,
     });
+  }
+
+  /** The header list for the cell. */
+  protected headers(): string[] {
+    const { head, tenant, requestId } = this.exchange;
+    return requestHeaders({ head, tenant, choice: this.served, requestId, deadline: this.#deadline });
   }
 
   protected dispatch(pool: Pool, options: Dispatcher.DispatchOptions): void {

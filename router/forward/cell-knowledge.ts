@@ -6,6 +6,8 @@ import type { HeldWhy } from '../health/record.ts';
 
 export type CellKnowledge = Knowledge & {
   opinionOf(cell: string): OpinionState;
+  /** Now, in epoch milliseconds of the cell's own clock, as far as it has shown it. */
+  timeAt(cell: string): number;
   /** Why the store holds a failover of `home` back; null: it does not. */
   heldBack(home: string): HeldWhy | null;
   /** Whether verdicts can be had at all: the store answers. */

@@ -145,16 +145,17 @@ export class Courier {
     if (suspect) delivery.retrying(this.retries.begin(served.cell));
     delivery.connections += 1;
     exchange.served = served;
+    const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {
       answered: (status: number) => this.#answered(delivery, served, status),
       ended: (end: AttemptEnd) => this.#ended(delivery, served, end),
     };
     if (early !== null) {
-      const tunnel = new TunnelAttempt(exchange, served, events, early);
+      const tunnel = new TunnelAttempt(exchange, served, deadline, events, early);
       delivery.attempt = tunnel;
       tunnel.open(pool);
     } else {
-      const attempt = new Attempt(exchange, served, events);
+      const attempt = new Attempt(exchange, served, deadline, events);
       delivery.attempt = attempt;
       attempt.sendRequest(pool, body);
     }

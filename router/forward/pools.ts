@@ -29,6 +29,17 @@ export class CellPools {
     }
   }
 
+  /**
+   * The cell was lost: connections that are open may be dead without knowing it, and a request that may not be sent
+   * again must not find that out. New requests get new connections; the old ones finish what they carry.
+   */
+  renew(cell: string): void {
+    const known = this.#pools.get(cell);
+    if (known === undefined) return;
+    this.#pools.set(cell, { origin: known.origin, pool: this.#open(known.origin) });
+    known.pool.close().catch(() => undefined);
+  }
+
   of(cell: string): Pool | undefined {
     return this.#pools.get(cell)?.pool;
   }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
 import { responseHeaders } from './headers.ts';
-import { Attempt, headersOf, rawFields, type AttemptEvents } from './attempt.ts';
+import { Attempt, rawFields, type AttemptEvents } from './attempt.ts';
 
 /** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and a few probes. */
 const KEEP_ALIVE_MS = 30_000;
@@ -21,8 +21,14 @@ const LINGER_MS = 2_000;
 export class TunnelAttempt extends Attempt {
   readonly #early: EarlyBytes;
 
-  constructor(exchange: Exchange, served: Served, events: AttemptEvents, early: EarlyBytes) {
-    super(exchange, served, events);
+  constructor(
+    exchange: Exchange,
+    served: Served,
+    deadline: number,
+    events: AttemptEvents,
+    early: EarlyBytes,
+  ) {
+    super(exchange, served, deadline, events);
     this.#early = early;
   }
 
@@ -30,7 +36,7 @@ export class TunnelAttempt extends Attempt {
     this.dispatch(pool, {
       path: this.exchange.head.target,
       method: 'GET',
-      headers: headersOf(this.exchange, this.served),
+      headers: this.headers(),
       upgrade: 'websocket',
       headersTimeout: this.exchange.timeoutMs,
     });

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import { Beats, type Message } from './beats.ts';
+import { steadyNow } from './cell-clock.ts';
 import type { OpinionState } from './opinion.ts';
 import type { ProbeResult } from './probe.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
@@ -24,6 +25,7 @@ export class Monitor {
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
+  readonly #lostListeners: ((cell: string) => void)[] = [];
   #ready = false;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
@@ -76,6 +78,11 @@ export class Monitor {
   /** Called after each probe; `well`: the cell answered as it should. */
   onProbe(listener: (cell: string, well: boolean) => void): void {
     this.#probeListeners.push(listener);
+  }
+
+  /** Called when this router finds a cell that it can not reach any more. */
+  onLost(listener: (cell: string) => void): void {
+    this.#lostListeners.push(listener);
   }
 
   /** A record that the store answered an operator with. */
@@ -149,7 +156,7 @@ export class Monitor {
 
   /** A request of `tenant` was refused for want of its cell: the incident's ledger counts it. */
   countRefused(home: string, tenant: string): void {
-    this.#beats.refusals.count(home, this.recordOf(home).epoch, tenant, Date.now());
+    this.#beats.refusals.count(home, this.recordOf(home).epoch, tenant, steadyNow());
   }
 
   opinionOf(cell: string): OpinionState {
@@ -168,6 +175,11 @@ export class Monitor {
 
   isUnreachable(cell: string): boolean {
     return this.#cells.get(cell)?.unreachable ?? false;
+  }
+
+  /** Now, in epoch milliseconds of the cell's own clock, as far as it has shown it. */
+  timeAt(cell: string): number {
+    return this.#cells.get(cell)?.clock.nowMs ?? steadyNow();
   }
 
   /** Whether the cell has more than it can carry. */
@@ -221,12 +233,13 @@ export class Monitor {
     this.#beats.soon();
   }
 
-  #turned({ id, state, vote }: WatchedCell): void {
+  #turned({ id, state, vote, unreachable }: WatchedCell): void {
     const reason = vote?.opinion === 'down' ? vote.reason : undefined;
     this.#log[state === 'down' ? 'warn' : 'info'](
       { cell: id, opinion: state, reason },
       'opinion of a cell changed',
     );
+    if (unreachable) for (const listener of this.#lostListeners) listener(id);
     this.#beats.soon();
   }
 

@@ -1,6 +1,7 @@
 // One probe of one cell: asks `GET /health` and says what the answer means.
 import { Pool } from 'undici';
 import { z } from 'zod';
+import { CellClock, steadyNow } from './cell-clock.ts';
 import type { Evidence } from './record.ts';
 
 const MAX_ANSWER_BYTES = 65_536;
@@ -30,6 +31,8 @@ export class Probe {
   readonly #cell: string;
   readonly #pool: Pool;
   readonly #timeoutMs: number;
+  /** The cell's clock, as its answers show it. */
+  readonly clock = new CellClock();
 
   constructor(cell: string, origin: string, timeoutMs: number) {
     this.#cell = cell;
@@ -46,7 +49,10 @@ export class Probe {
   async ask(): Promise<ProbeResult> {
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs);
+      const askedAtMs = steadyNow();
       const answer = await this.#pool.request({ path: '/health', method: 'GET', signal });
+      const { date } = answer.headers;
+      this.clock.learn(typeof date === 'string' ? date : null, askedAtMs, steadyNow());
       const text = await answer.body.text();
       return this.#judge(answer.statusCode, text);
     } catch (error) {

@@ -1,5 +1,6 @@
 // One cell as this router watches it: its probes, its traffic, and what they add up to.
 import type { Config } from '../config.ts';
+import type { CellClock } from './cell-clock.ts';
 import { Opinion, type OpinionState } from './opinion.ts';
 import { Probe, type ProbeResult } from './probe.ts';
 import { Prober } from './prober.ts';
@@ -24,6 +25,7 @@ export type CellEvents = {
 export class WatchedCell {
   readonly id: string;
   readonly origin: string;
+  readonly clock: CellClock;
   readonly #opinion: Opinion;
   readonly #prober: Prober;
   readonly #overload = new TrafficWindow();
@@ -43,6 +45,7 @@ export class WatchedCell {
     this.#events = events;
     this.#opinion = new Opinion(FALL, RISE);
     const probe = new Probe(id, origin, PROBE_TIMEOUT_MS);
+    this.clock = probe.clock;
     this.#prober = new Prober(probe, PROBE_INTERVAL_MS, (result) => this.#take(result));
   }
 
