@@ -91,7 +91,12 @@ async function argumentsOf(
     return [...common, '--save', '', '--appendonly', 'no', ...(options.args ?? [])];
   }
   const file = join(folder, 'sentinel.conf');
-  await writeFile(file, `sentinel monitor main 127.0.0.1 ${options.sentinelOf} 1\n`);
+  const lines = [
+    `sentinel monitor main 127.0.0.1 ${options.sentinelOf} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
   return [file, '--sentinel', ...common];
 }
 
