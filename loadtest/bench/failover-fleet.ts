@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { parseFleet } from '../../router/fleet/load.ts';
-import { startRedis } from '../rig/redis.ts';
+import { startRedis, type RunningRedis } from '../rig/redis.ts';
 import { startRouter, type RunningRouter } from '../rig/router.ts';
 import { startChaosProxy, type ChaosProxy } from '../stubs/chaos-proxy.ts';
 import { startStubProcess, type StubProcess } from '../stubs/stub-process.ts';
@@ -31,6 +31,7 @@ export type BenchFleet = {
   proxy: ChaosProxy;
   /** Stands before Redis; its modes touch the subscribers alone. */
   pubSub: ChaosProxy;
+  redis: RunningRedis;
   routers: RunningRouter[];
   tenants: { tenant: string; home: string }[];
   neighbourOf: (cell: string) => string;
@@ -96,6 +97,7 @@ async function startParts(
     proxied: PROXIED,
     proxy,
     pubSub,
+    redis,
     routers: running,
     tenants: Array.from({ length: tenants }, (_, index) => {
       const tenant = `tenant-${index}`;

@@ -4,6 +4,7 @@ import type { Episode } from './episode.ts';
 import type { Measured } from './failover-run.ts';
 import type { FaultKind } from './faults.ts';
 import type { Failures } from './failures.ts';
+import type { LostRedis } from './lost-redis.ts';
 import { median, medianInterval, worst, type Interval } from './statistics.ts';
 
 /** `undecided`: the interval of the difference holds the target, so that neither can be said. */
@@ -24,14 +25,15 @@ export type Row = {
 };
 
 /** Every figure with its judgement, in the order of the table. */
-export function judge({ episodes, lostRouters, ...run }: Measured, rate: number): Row[] {
+export function judge({ episodes, lostRouters, lostRedis, ...run }: Measured, rate: number): Row[] {
   const of = (kind: FaultKind): Episode[] => episodes.filter((episode) => episode.kind === kind);
   const kills = of('kill');
   const takeovers = (kind: FaultKind): number[] => of(kind).map(({ takeoverMs }) => takeoverMs);
   const spreads = (kind: FaultKind): number[] => of(kind).map(({ spreadMs }) => spreadMs);
   const failures = (of: readonly Episode[], count: (failures: Failures) => number): number =>
     sum(of.map((episode) => count(episode.failures)));
-  const sleeps = [...of('freeze'), ...of('black hole')];
+  const holes = of('black hole');
+  const sleeps = [...of('freeze'), ...holes];
   const overTtl = lostRouters.map(({ takeoverMs, voteMs }) => takeoverMs - voteMs);
   const served = episodes.length + lostRouters.length;
   const announced = kills.length;
@@ -82,7 +84,34 @@ export function judge({ episodes, lostRouters, ...run }: Measured, rate: number)
     worstRow('cell and one of two routers die → neighbour, less the vote', overTtl, 3_000),
     countRow('served by a third cell', run.third, served),
     countRow('served by two cells at the same moment', run.two, episodes.length - sleeps.length),
-    reportedRow('the same, by cells that woke up again', run.twoAfterSleep, sleeps.length),
+    countRow('the same, by cells that were frozen', run.twoAfterSleep, of('freeze').length),
+    reportedRow('the same, by cells whose line healed', run.twoAfterHeal, holes.length),
+    ...redisRows(lostRedis),
+  ];
+}
+
+/** No request waits for Redis: what a request takes while Redis is away is told beside what it takes with it. */
+function redisRows(plays: readonly LostRedis[]): Row[] {
+  const ms = {
+    unit: 'ms',
+    samples: plays.length,
+    interval: null,
+    target: null,
+    judgement: 'reported',
+  } as const;
+  return [
+    countRow('failed while Redis was away', sum(plays.map(({ failed }) => failed)), plays.length),
+    { ...ms, figure: 'a request with Redis, median', value: median(plays.map(({ controlMs }) => controlMs)) },
+    {
+      ...ms,
+      figure: 'a request while Redis was away, median',
+      value: median(plays.map(({ awayMs }) => awayMs)),
+    },
+    worstRow(
+      'Redis back → read again and subscribed by all routers',
+      plays.map(({ backMs }) => backMs),
+      2_000,
+    ),
   ];
 }
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { until } from '../rig/until.ts';
 import { playEpisode, type Episode } from './episode.ts';
 import { startBenchFleet, type BenchFleet } from './failover-fleet.ts';
-import { blackHoleOf, freezeOf, killOf, unannouncedKillOf, type Fault } from './faults.ts';
+import { blackHoleOf, freezeOf, killOf, unannouncedKillOf, type Fault, type FaultKind } from './faults.ts';
+import { playLostRedis, REDIS_FAULTS, type LostRedis } from './lost-redis.ts';
 import { playLostRouter, type LostRouter } from './lost-router.ts';
 import { failed, startOpenLoad, type LoadPlan, type OpenLoad } from './open-load.ts';
 import { servedByThird, servedByTwo, type Window } from './two-cells.ts';
@@ -15,6 +16,8 @@ export type Plays = {
   freezes: number;
   blackHoles: number;
   unannounced: number;
+  /** Each of the ways in which Redis is lost. */
+  lostRedis: number;
   lostRouters: number;
 };
 
@@ -37,8 +40,11 @@ export type Measured = {
   /** From the access logs. `two`: of the kills alone. */
   third: number;
   two: number;
-  /** The same of freezes and black holes: such a cell goes on with what was inside it when it wakes. */
+  /** The same of freezes: such a cell wakes up with requests inside it. */
   twoAfterSleep: number;
+  /** The same of black holes: what was on its way to the cell arrives when the line heals. */
+  twoAfterHeal: number;
+  lostRedis: LostRedis[];
 };
 
 const TENANTS = 1_000;
@@ -57,12 +63,21 @@ export async function runFailover(options: FailoverOptions): Promise<Measured> {
     third: 0,
     two: 0,
     twoAfterSleep: 0,
+    twoAfterHeal: 0,
+    lostRedis: [],
   };
   await onRig(options, 3, measured, async (rig) => {
     for (const [index, fault] of faultsOf(options, rig.fleet).entries()) {
       const episode = await playEpisode(rig.fleet, rig.load, fault);
       measured.episodes.push(episode);
       options.say(progressOf(index + 1, episode));
+    }
+    for (let turn = 0; turn < options.lostRedis; turn += 1) {
+      for (const fault of REDIS_FAULTS) {
+        const lost = await playLostRedis(rig.fleet, rig.load, fault);
+        measured.lostRedis.push(lost);
+        options.say(`Redis ${fault}: back at all routers after ${Math.round(lost.backMs)} ms`);
+      }
     }
   });
   if (options.lostRouters === 0) return measured;
@@ -119,14 +134,14 @@ function faultsOf(plays: Plays, fleet: BenchFleet): Fault[] {
 
 function countServed(measured: Measured, fleet: BenchFleet): void {
   const lines = [...fleet.cells.values()].flatMap((cell) => cell.served());
-  const isKill = ({ kind }: Episode): boolean => kind.startsWith('kill');
-  const windows = (wanted: boolean): Window[] =>
+  const windows = (...kinds: FaultKind[]): Window[] =>
     measured.episodes
-      .filter((episode) => isKill(episode) === wanted)
+      .filter(({ kind }) => kinds.includes(kind))
       .map(({ victim, fromMs, untilMs }) => ({ home: victim, fromMs, untilMs }));
   measured.third += servedByThird(lines, fleet.neighbourOf);
-  measured.two += servedByTwo(lines, windows(true));
-  measured.twoAfterSleep += servedByTwo(lines, windows(false));
+  measured.two += servedByTwo(lines, windows('kill', 'kill, pub/sub blocked'));
+  measured.twoAfterSleep += servedByTwo(lines, windows('freeze'));
+  measured.twoAfterHeal += servedByTwo(lines, windows('black hole'));
 }
 
 function progressOf(number: number, { kind, victim, takeoverMs, failures }: Episode): string {

@@ -9,8 +9,8 @@ import { runFailover, type Plays } from './failover-run.ts';
 
 type Flags = { kills?: number; rate: number; quick: boolean; level: '0' | '1'; json?: string };
 
-const FULL: Plays = { kills: 20, freezes: 3, blackHoles: 3, unannounced: 3, lostRouters: 3 };
-const QUICK: Plays = { kills: 3, freezes: 1, blackHoles: 1, unannounced: 1, lostRouters: 1 };
+const FULL: Plays = { kills: 20, freezes: 3, blackHoles: 3, unannounced: 3, lostRedis: 3, lostRouters: 3 };
+const QUICK: Plays = { kills: 3, freezes: 1, blackHoles: 1, unannounced: 1, lostRedis: 1, lostRouters: 1 };
 
 /** The exit code of a flag that is not understood. */
 const BAD_INPUT = 2;

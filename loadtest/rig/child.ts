@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { childEnv } from './child-env.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -35,7 +36,7 @@ export function startChild(
 ): Child {
   const child = spawn(command, args, {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], ...env },
+    env: childEnv(env),
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -2,10 +2,19 @@
 import { connect } from 'node:net';
 import { findRedis } from '../../infra/local/redis.ts';
 import { anyFree } from '../../infra/local/ports.ts';
-import { startChild } from './child.ts';
+import { startChild, type Child } from './child.ts';
 import { until } from './until.ts';
 
-export type RunningRedis = { port: number; stop(): Promise<void> };
+export type RunningRedis = {
+  port: number;
+  /** `SIGKILL` resolves when it is gone. */
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /** Another one, empty, on the same port. */
+  restart(): Promise<void>;
+  /** One inline command over a connection of its own; answers the raw reply. */
+  command(line: string): Promise<string>;
+  stop(): Promise<void>;
+};
 
 /** Starts it and waits until it answers. Throws when this machine has none. */
 export async function startRedis(): Promise<RunningRedis> {
@@ -14,18 +23,35 @@ export async function startRedis(): Promise<RunningRedis> {
   const port = await anyFree();
   const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no' };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = startChild(program, args);
-  await until('Redis answers', () => answersPing(port));
-  return { port, stop: () => child.stop(0) };
+  const launch = async (): Promise<Child> => {
+    const started = startChild(program, args);
+    await until('Redis answers', async () => (await command(port, 'PING')).startsWith('+PONG'));
+    return started;
+  };
+  let child = await launch();
+  const signal: RunningRedis['signal'] = async (name) => {
+    child.signal(name);
+    if (name === 'SIGKILL') await child.exited;
+  };
+  return {
+    port,
+    signal,
+    restart: async () => {
+      await signal('SIGKILL');
+      child = await launch();
+    },
+    command: (line) => command(port, line),
+    stop: () => child.stop(0),
+  };
 }
 
-async function answersPing(port: number): Promise<boolean> {
+async function command(port: number, line: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   try {
-    return await new Promise<boolean>((resolve, reject) => {
+    return await new Promise<string>((resolve, reject) => {
       socket.once('error', reject);
-      socket.once('data', (data) => resolve(data.toString().startsWith('+PONG')));
-      socket.write('PING\r\n');
+      socket.once('data', (data) => resolve(data.toString()));
+      socket.write(`${line}\r\n`);
     });
   } finally {
     socket.destroy();

@@ -13,7 +13,7 @@ export class Fence {
   readonly #cell: string;
   readonly #file: string | null;
   readonly #rules = new Map<string, Rule>();
-  /** The homes whose rule was brought, or brought again, since this process started. */
+  /** The homes whose rule was brought, or brought again, since this process started or was last asleep. */
   readonly #confirmed = new Set<string>();
 
   /** `file` keeps the rules across a restart; null: none are kept. */
@@ -39,6 +39,11 @@ export class Fence {
     if (rule === undefined) return { own: false, epoch: 0 };
     const own = this.#confirmed.has(home) && servedBy(rule, tenant) === this.#cell;
     return own ? { own } : { own, epoch: rule.epoch };
+  }
+
+  /** It was asleep, and the rules may have changed meanwhile: as after a restart they must be brought again. */
+  doubt(): void {
+    this.#confirmed.clear();
   }
 
   /** What `/health` adds: the epochs of the homes whose rule is confirmed, and the last rules brought. */

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Fence, type Rule } from './fence.ts';
+import { Pulse } from './pulse.ts';
 import { WELL, type Behaviour, type Counters, type Served, type StubConfig } from './stub-options.ts';
 
 const LOOPBACK = /^(::ffff:)?127\.|^::1$/;
@@ -12,6 +13,7 @@ export class StubCell {
   readonly #config: StubConfig;
   readonly #fence: Fence | null;
   readonly #log: number | null;
+  readonly #pulse: Pulse;
   readonly counters: Counters = { served: 0, refused: 0, expired: 0, probes: 0, rules: 0, unauthorized: 0 };
   behaviour: Behaviour;
 
@@ -19,11 +21,13 @@ export class StubCell {
     this.#config = config;
     this.#fence = config.level === 1 ? new Fence(config.id, config.rulesFile) : null;
     this.#log = config.logFile === null ? null : openSync(config.logFile, 'a');
+    this.#pulse = new Pulse(() => this.#fence?.doubt());
     this.behaviour = { ...WELL, ...config.behaviour };
   }
 
   /** Answers one request, whatever it is for. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#pulse.beat();
     if (request.url === '/health') await this.#tellHealth(response);
     else if (request.url === '/.cellgate/serving' && this.#fence !== null) {
       await this.#takeRule(this.#fence, request, response);

@@ -1,8 +1,11 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
 import type { HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
 
-/** A machine counts while its last beat is younger than this. */
-export const BEAT_TTL_MS = 3_000;
+/**
+ * A machine counts while its last beat is younger than this: two beats may be lost. A little less than 3 s, so that a
+ * verdict that a dead machine stands in the way of is known everywhere within 3 s.
+ */
+export const BEAT_TTL_MS = 2_900;
 
 /**
  * How the machines and the shared state speak to each other. A state is led by the newest protocol that all live

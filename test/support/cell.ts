@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stopDatabase } from '../../cell-template/postgres/embedded.ts';
 import { freePort } from './ports.ts';
+import { childEnv } from '../../loadtest/rig/child-env.ts';
 import { until } from './wait.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -106,14 +107,7 @@ function spawnCell({
 }: StartOptions & { dataDir: string; port: number }): ChildProcess {
   return spawn(process.execPath, cellArguments(), {
     cwd: ROOT,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      CELL_ID: id,
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      DATA_DIR: dataDir,
-      ...env,
-    },
+    env: childEnv({ CELL_ID: id, HOST: '127.0.0.1', PORT: String(port), DATA_DIR: dataDir, ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });

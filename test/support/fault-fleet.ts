@@ -36,6 +36,10 @@ const QUICK = {
 export type FaultFleetOptions = {
   /** Beats the settings of the routers, which are quick. */
   env?: Record<string, string>;
+  /** The same for one router, by index. */
+  envOf?: (router: number, folder: string) => Record<string, string>;
+  /** Cells of contract level 0; the others are fenced. */
+  unfenced?: readonly string[];
   zones?: Readonly<Record<string, string>>;
   /** Between which routers (by index) and cells a chaos proxy stands. Their fleet files differ by that. */
   proxied?: readonly (readonly [router: number, cell: string])[];
@@ -48,6 +52,8 @@ export function tenantsOf(home: string): string[] {
 
 export type FaultFleet = {
   routers: RunningRouter[];
+  /** For files of the test; it goes with the fleet. */
+  folder: string;
   cell(id: string): StubProcess;
   /** The proxy between this router and this cell. */
   proxy(router: number, cell: string): ChaosProxy;
@@ -73,7 +79,7 @@ export async function startFaultFleet(options: FaultFleetOptions = {}): Promise<
 }
 
 async function startParts(
-  { env = {}, zones = {}, proxied = [] }: FaultFleetOptions,
+  { env = {}, envOf = () => ({}), unfenced = [], zones = {}, proxied = [] }: FaultFleetOptions,
   ends: (() => Promise<unknown>)[],
 ): Promise<Omit<FaultFleet, 'stop'>> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-faults-'));
@@ -82,7 +88,8 @@ async function startParts(
   ends.push(() => redis.stop());
   const cells = new Map<string, StubProcess>();
   const start = async (id: string): Promise<void> => {
-    const cell = await startStubProcess({ id, logFile: join(folder, `${id}.log`) });
+    const level = unfenced.includes(id) ? 0 : 1;
+    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`) });
     ends.push(() => cell.stop());
     cells.set(id, cell);
   };
@@ -105,7 +112,7 @@ async function startParts(
   const routers: RunningRouter[] = [];
   const launch = async (index: number): Promise<void> => {
     const names = { ROUTER_ID: `router-${index + 1}`, REDIS_URL: redis.url };
-    const router = await startRouter(fileFor(index), { ...QUICK, ...names, ...env });
+    const router = await startRouter(fileFor(index), { ...QUICK, ...names, ...env, ...envOf(index, folder) });
     ends.push(async () => {
       router.kill('SIGCONT');
       await router.stop();
@@ -117,6 +124,7 @@ async function startParts(
   await until('verdicts can be passed', () => performance.now() - readyAtMs > WARM_UP_MS);
   return {
     routers,
+    folder,
     cell: (id) => known(cells, id),
     proxy: (router, cell) => known(proxies, `${router} ${cell}`),
     fileFor,

@@ -3,6 +3,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { childEnv } from '../../loadtest/rig/child-env.ts';
 import { openDoor, type Door } from './netns-door.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -55,7 +56,7 @@ export function startNetwork(hosts: readonly string[]): Network {
     spawn(host, command, args, env = {}) {
       const child = spawn(IP, ['netns', 'exec', namespaceOf(host), command, ...args], {
         cwd: ROOT,
-        env: { PATH: process.env['PATH'], ...env },
+        env: childEnv(env),
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       children.push(child);

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { childEnv } from '../../loadtest/rig/child-env.ts';
 import { until } from './wait.ts';
 
 /** What scripts are named from. */
@@ -44,7 +45,7 @@ export function spawnScript(
   const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(':');
   const child = spawn(process.execPath, [join(ROOT, script), ...args], {
     cwd: ROOT,
-    env: { PATH: path, ...env },
+    env: childEnv({ PATH: path, ...env }),
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { stringify } from 'yaml';
+import { childEnv } from '../../loadtest/rig/child-env.ts';
 import { until } from './wait.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -53,7 +54,7 @@ export async function startRouter(
   await writeFleet(fleet);
   const child = spawn(process.execPath, ['router/main.ts'], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], ...QUICK, FLEET_FILE: fleetFile, ...env },
+    env: childEnv({ ...QUICK, FLEET_FILE: fleetFile, ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
@@ -115,7 +116,7 @@ export async function runRouterToEnd(
     await writeFile(fleetFile, typeof fleet === 'string' ? fleet : stringify(fleet));
     const child = spawn(process.execPath, ['router/main.ts'], {
       cwd: ROOT,
-      env: { PATH: process.env['PATH'], ...QUICK, FLEET_FILE: fleetFile, ...env },
+      env: childEnv({ ...QUICK, FLEET_FILE: fleetFile, ...env }),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);

@@ -47,16 +47,16 @@ export class VerdictModel {
     changed: HealthRecord[],
     reply: BeatReply,
   ): void {
-    const recent = [...this.#beats.values()].some(({ at }) => Math.abs(now - at) < 1_500);
+    const recent = [...this.#beats.values()].some(({ at }) => Math.abs(now - at) < 1_450);
     if (!recent || this.#since === null) this.#since = now;
     this.#beats.set(router, { at: now, votes });
-    for (const [id, { at }] of this.#beats) if (Math.abs(now - at) >= 3_000) this.#beats.delete(id);
+    for (const [id, { at }] of this.#beats) if (Math.abs(now - at) >= 2_900) this.#beats.delete(id);
     expect(reply.routers.map(({ id }) => id)).toEqual([...this.#beats.keys()].sort());
     if (reply.behind) {
       expect(changed).toEqual([]);
       return;
     }
-    const warm = Math.abs(now - this.#since) >= 3_000;
+    const warm = Math.abs(now - this.#since) >= 2_900;
     if (!warm) expect(changed).toEqual([]);
     if (warm) this.#countLosses(now);
     for (const record of changed) this.#judge(record, now);

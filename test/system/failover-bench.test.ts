@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runFailover, type Measured } from '../../loadtest/bench/failover-run.ts';
 
-const PLAYS = { kills: 2, freezes: 1, blackHoles: 0, unannounced: 0, lostRouters: 0 };
+const PLAYS = { kills: 2, freezes: 1, blackHoles: 0, unannounced: 0, lostRedis: 1, lostRouters: 0 };
 
 let folder = '';
 let measured: Measured;
@@ -46,6 +46,13 @@ test('no request is served by a third cell', () => {
   expect(measured.third).toBe(0);
 });
 
-test('no tenant is served by two cells at the same moment', () => {
-  expect(measured.two).toBe(0);
+test('no tenant is served by two cells at the same moment, nor by a frozen one that wakes up', () => {
+  expect([measured.two, measured.twoAfterSleep]).toEqual([0, 0]);
+});
+
+test('no request fails while Redis is killed or frozen', () => {
+  expect(measured.lostRedis.map(({ fault, failed }) => [fault, failed])).toEqual([
+    ['killed', 0],
+    ['frozen', 0],
+  ]);
 });

@@ -1,4 +1,4 @@
-// Cells that die in pairs, in turn and again and again: who serves their tenants, and who never does.
+// Cells that die in pairs, in turn and again and again: who serves their tenants, and who never does. Half are fenced.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
@@ -16,7 +16,7 @@ import {
   untilServedFrom,
   type Row,
 } from '../support/fault-checks.ts';
-import { startFaultFleet, type FaultFleet } from '../support/fault-fleet.ts';
+import { CELLS, startFaultFleet, type FaultFleet } from '../support/fault-fleet.ts';
 import type { RunningRouter } from '../support/router.ts';
 import { until } from '../support/wait.ts';
 
@@ -31,7 +31,7 @@ const dead = new Set<string>();
 beforeAll(async () => {
   // Each cell in a zone of its own: no two cells can be lost together as one zone.
   const zones = { 'cell-a': 'az-1', 'cell-b': 'az-2', 'cell-c': 'az-3', 'cell-d': 'az-4' };
-  fleet = await startFaultFleet({ zones });
+  fleet = await startFaultFleet({ zones, unfenced: ['cell-c', 'cell-d'] });
   const [router] = fleet.routers;
   if (router === undefined) throw new Error('no router');
   first = router;
@@ -187,4 +187,12 @@ test('a flapping cell costs nobody else anything, and settles at home', async ()
   expect(events.length).toBeGreaterThan(0);
   expect(events.map((event) => event.epoch)).toEqual(events.map((_, index) => epoch + index + 1));
   await expectOthersUntroubled(load, ['cell-a']);
+});
+
+test('three routers and four cells run, each a process of its own', async () => {
+  const pids = [...fleet.routers.map(({ pid }) => pid), ...CELLS.map((id) => fleet.cell(id).pid)];
+  expect(new Set(pids).size).toBe(7);
+  for (const pid of pids) expect(process.kill(pid, 0)).toBe(true);
+  const levels = CELLS.map((id) => fleet.cell(id).level);
+  expect(levels).toEqual([1, 1, 0, 0]);
 });

@@ -97,6 +97,20 @@ test('a majority that loses a cell moves its tenants, also at the router that st
   await expectOthersUntroubled(load, [CELL]);
 });
 
+test('a line that resets whatever comes over it is lost at that router alone, and to a majority its cell is', async () => {
+  const load = loadOf(fleet.routers);
+  await lines('reset', FIRST);
+  await untilOpinion(FIRST, 'down');
+  expect(await answersFor(CELL, [routerAt(FIRST)])).toEqual(['503 cell-unavailable']);
+  expect(await answersFor(CELL, fleet.routers.slice(1))).toEqual([`200 ${CELL}`]);
+  for (const router of fleet.routers) expect((await rowOf(router, CELL)).epoch).toBe(epoch);
+
+  await lines('reset', SECOND);
+  await untilServedFrom(CELL, 'cell-b', fleet.routers);
+  expect(await answersFor(CELL, fleet.routers)).toEqual(['200 cell-b']);
+  await expectOthersUntroubled(load, [CELL]);
+});
+
 test('200 ms more one way change nothing but the time it takes', async () => {
   const load = loadOf(fleet.routers);
   await lines({ delayMs: 200, way: 'to-target' }, FIRST, SECOND);

@@ -1,10 +1,14 @@
 // Routers that sleep, die, leave or read another fleet file than the others, while a cell is lost.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { Agent } from 'undici';
 import {
   answerOver,
   answerTo,
   answersFor,
+  eventsOf,
   expectNoThirdCell,
   expectOthersUntroubled,
   gaugeOf,
@@ -27,8 +31,17 @@ let fleet: FaultFleet;
 let epoch: number;
 
 beforeAll(async () => {
-  fleet = await startFaultFleet({ env: { FLEET_ACTIVATE_MS: '5000' } });
+  fleet = await startFaultFleet({
+    env: { FLEET_ACTIVATE_MS: '5000' },
+    envOf: (index, folder) => (index === SECOND ? clockOf(folder) : {}),
+  });
 });
+
+/** What makes a router's wall clock jump: see there. */
+function clockOf(folder: string): Record<string, string> {
+  const preload = fileURLToPath(new URL('../support/jumping-clock.ts', import.meta.url));
+  return { NODE_OPTIONS: `--import=${pathToFileURL(preload).href}`, CLOCK_FILE: join(folder, 'clock') };
+}
 
 beforeEach(async () => {
   await untilCalm(fleet);
@@ -117,6 +130,56 @@ test('a router that is killed together with a cell does not keep the others from
   expect(await answersFor(CELL, [routerAt(LAST)])).toEqual(['200 cell-b']);
   await fleet.cell(CELL).restart();
 });
+
+test('a router that dies with its vote on the way leaves one verdict, and no vote behind', async () => {
+  const load = loadOf(others());
+  const dying = routerAt(LAST);
+  const seen = dying.logs.length;
+  await fleet.cell(CELL).kill('SIGKILL');
+  await until('the router has made up its mind', () =>
+    dying.logs.slice(seen).some(({ cell, opinion }) => cell === CELL && opinion === 'down'),
+  );
+  dying.kill('SIGKILL');
+  await untilServedFrom(CELL, 'cell-b', others());
+  await untilLive(2, others());
+
+  expect(await answersFor(CELL, others())).toEqual(['200 cell-b']);
+  const changes = (await eventsOf(routerAt(FIRST), CELL, epoch)).filter(({ from, to }) => from !== to);
+  expect(changes).toMatchObject([{ to: 'failed-over', epoch: epoch + 1 }]);
+  await expectOthersUntroubled(load, [CELL]);
+  await fleet.replaceRouter(LAST);
+  await fleet.cell(CELL).restart();
+});
+
+test.each(['-3600000', '3600000'])(
+  'a router whose clock jumps by %s ms serves, votes and counts as before',
+  async (jumpMs) => {
+    const load = loadOf(others());
+    await more(load, 30);
+    const jumping = routerAt(SECOND);
+    writeFileSync(join(fleet.folder, 'clock'), jumpMs);
+    jumping.kill('SIGUSR2');
+    await more(load, 60);
+    expect(await answersFor(CELL, [jumping])).toEqual([`200 ${CELL}`]);
+    expect((await fleet.cell(CELL).counters()).expired).toBe(0);
+
+    // Of three routers two must agree: the third one sleeps, so that the vote of the one whose clock jumped decides.
+    routerAt(LAST).kill('SIGSTOP');
+    await fleet.cell(CELL).kill('SIGKILL');
+    await untilServedFrom(CELL, 'cell-b', others());
+    expect(await answersFor(CELL, others())).toEqual(['200 cell-b']);
+    expect((await rowOf(routerAt(FIRST), CELL)).epoch).toBe(epoch + 1);
+    const far = jumping.logs.filter(
+      ({ time }) => Math.abs(Date.parse(String(time)) - Date.now()) > 1_800_000,
+    );
+    expect(far).not.toEqual([]);
+
+    routerAt(LAST).kill('SIGCONT');
+    await fleet.cell(CELL).restart();
+    await untilServedFrom(CELL, CELL, fleet.routers);
+    await expectOthersUntroubled(load, [CELL]);
+  },
+);
 
 test('a router that is stopped takes its beat along: the two that are left are all there are', async () => {
   const load = loadOf(others());

@@ -4,6 +4,7 @@ import type { Episode } from '../../../../loadtest/bench/episode.ts';
 import { allMet, judge, printed, type Row } from '../../../../loadtest/bench/failover-report.ts';
 
 const RATE = 600;
+const NOTHING = { lostRouters: [], lostRedis: [], third: 0, two: 0, twoAfterSleep: 0, twoAfterHeal: 0 };
 
 function kill(change: Partial<Episode> = {}): Episode {
   const failures = {
@@ -31,10 +32,7 @@ function kill(change: Partial<Episode> = {}): Episode {
 }
 
 function rowsOf(episodes: Episode[], change: { third?: number; rate?: number } = {}): Row[] {
-  return judge(
-    { episodes, lostRouters: [], rate: RATE, third: 0, two: 0, twoAfterSleep: 0, ...change },
-    RATE,
-  );
+  return judge({ ...NOTHING, episodes, rate: RATE, ...change }, RATE);
 }
 
 function judgementOf(rows: readonly Row[], figure: RegExp): string | undefined {
