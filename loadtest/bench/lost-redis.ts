@@ -56,8 +56,8 @@ export async function playLostRedis(
 /** Whether every router has had an answer since then, and Redis counts them all as listeners. */
 async function knownAgain({ routers, redis }: BenchFleet, sinceMs: number): Promise<boolean> {
   const ages = await Promise.all(
-    routers.map(async ({ admin }) => {
-      const { knowledgeAgeMs } = (await admin('/v1/cells')) as { knowledgeAgeMs: number | null };
+    routers.map(async (router) => {
+      const { knowledgeAgeMs } = (await router.admin('/v1/cells')) as { knowledgeAgeMs: number | null };
       return knowledgeAgeMs ?? Number.POSITIVE_INFINITY;
     }),
   );

@@ -134,13 +134,13 @@ export class Courier {
 
   #send(delivery: Delivery, served: Served): void {
     const { exchange, body, early } = delivery;
-    const pool = this.#pools.of(served.cell);
+    const suspect = delivery.suspect === served.cell;
+    const pool = suspect ? this.#pools.freshOf(served.cell) : this.#pools.of(served.cell);
     if (pool === undefined) {
       delivery.leave();
       exchange.refuse('cell-unavailable', null);
       return;
     }
-    const suspect = delivery.suspect === served.cell;
     delivery.suspect = null;
     if (suspect) delivery.retrying(this.retries.begin(served.cell));
     delivery.connections += 1;

@@ -95,6 +95,26 @@ test('a path that always breaks off is asked twice a request, and condemns no ce
   expect(b.seen).toEqual([]);
 });
 
+test('a second sending takes a new connection: those that were open may all be dead', async () => {
+  const [a, b] = await stubs();
+  const { send } = await routed([a, b]);
+  const waiting: (() => void)[] = [];
+  a.scripts.set('/slow', (_, response) => waiting.push(() => response.writeHead(200).end()));
+  const slow = [1, 2, 3, 4].map(async () => await send('acme', { path: '/slow' }));
+  await until('four connections are open', () => waiting.length === 4);
+  for (const release of waiting) release();
+  await Promise.all(slow);
+  const old = new Set(a.sockets);
+  let asked = 0;
+  a.scripts.set('/died', (request, response) => {
+    asked += 1;
+    if (old.has(request.socket)) request.socket.resetAndDestroy();
+    else response.writeHead(200).end();
+  });
+  const replies = await Promise.all([1, 2].map(async () => await send('acme', { path: '/died' })));
+  expect([replies.map(({ status }) => status), asked]).toEqual([[200, 200], 4]);
+});
+
 test('an answer that has begun is cut, never sent for again', async () => {
   const [a, b] = await stubs();
   const { send } = await routed([a, b]);

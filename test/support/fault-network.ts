@@ -91,6 +91,8 @@ async function startRouterAt(network: Network, host: string, fleetFile: string):
     PROBE_TIMEOUT_MS: '300',
     MIN_DWELL_MS: '500',
     HOLD_MS: '1500',
+    // Cells that die here stay dead.
+    MAX_FAILED_OVER: '1',
   });
   child.stdout?.resume();
   child.stderr?.resume();

@@ -1,4 +1,4 @@
-// A router that is cut off from the store alone, by dropped packets: it goes on by what it knows, and is not counted.
+// Routers that are cut off from the store alone, by dropped packets: they go on by what they know, and are not counted.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   answersFor,
@@ -15,6 +15,7 @@ import { canMakeNetworks } from '../support/netns.ts';
 import { until } from '../support/wait.ts';
 
 const LOST = 'cell-b';
+const LOST_LATER = 'cell-d';
 
 let fleet: FaultNetwork | undefined;
 
@@ -78,5 +79,35 @@ test.runIf(canMakeNetworks())(
     expect(await answersFor(LOST, routers)).toEqual(['200 cell-c']);
     expect((await rowOf(cutOff, LOST)).epoch).toBe(4);
     await expectOthersUntroubled(load, [LOST]);
+  },
+);
+
+test.runIf(canMakeNetworks())(
+  'where the majority is cut off from the store, the one router that is not decides alone, and the others learn it when healed',
+  async () => {
+    if (fleet === undefined) throw new Error('no fleet');
+    const { network, routers } = fleet;
+    const [alone, ...cutOff] = routers;
+    if (alone === undefined) throw new Error('no router');
+    await untilLive(3, routers);
+    await makeKnown(LOST_LATER, routers);
+    for (const host of ROUTERS.slice(1)) network.partition(host, STORE);
+    await untilLive(1, [alone]);
+    fleet.killCell(LOST_LATER);
+    await untilServedFrom(LOST_LATER, 'cell-a', [alone]);
+    expect(await answersFor(LOST_LATER, [alone])).toEqual(['200 cell-a']);
+    for (const router of cutOff) {
+      await until(
+        'the router finds it down',
+        async () => (await rowOf(router, LOST_LATER)).opinion === 'down',
+      );
+      expect(await rowOf(router, LOST_LATER)).toMatchObject({ state: 'serving', epoch: 3 });
+      expect(await answersFor('cell-a', [router])).toEqual(['200 cell-a']);
+    }
+
+    network.heal();
+    await untilServedFrom(LOST_LATER, 'cell-a', routers);
+    expect(await answersFor(LOST_LATER, routers)).toEqual(['200 cell-a']);
+    for (const router of routers) expect((await rowOf(router, LOST_LATER)).epoch).toBe(4);
   },
 );
