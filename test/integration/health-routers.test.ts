@@ -18,30 +18,35 @@ let routers: RunningRouter[];
 beforeAll(async () => {
   redis = await startRedis();
   cells = await Promise.all(['cell-a', 'cell-b', 'cell-c'].map((id) => startStubCell(id)));
-  const [a, b, c] = cells;
+  const [a] = cells;
   lines = await Promise.all([startLine(a?.port ?? 0), startLine(a?.port ?? 0)]);
-  routers = await Promise.all(
-    lines.map(({ origin }, i) => {
-      const declared = {
-        'cell-a': { origin, neighbour: 'cell-b' },
-        'cell-b': { origin: b?.origin ?? '', neighbour: 'cell-c' },
-        'cell-c': { origin: c?.origin ?? '', neighbour: 'cell-a' },
-      };
-      const pins = { acme: 'cell-a', other: 'cell-b' };
-      return startRouter(fleetOf(declared, { pins }), {
-        ROUTER_ID: `router-${i + 1}`,
-        REDIS_URL: redis.url,
-        PROBE_INTERVAL_MS: '50',
-        RISE: '2',
-        MIN_DWELL_MS: '200',
-      });
-    }),
-  );
+  routers = await Promise.all(lines.map((_, index) => launch(index)));
+  await untilBothAreKnown();
+});
+
+async function launch(index: number): Promise<RunningRouter> {
+  const [, b, c] = cells;
+  const declared = {
+    'cell-a': { origin: lines[index]?.origin ?? '', neighbour: 'cell-b' },
+    'cell-b': { origin: b?.origin ?? '', neighbour: 'cell-c' },
+    'cell-c': { origin: c?.origin ?? '', neighbour: 'cell-a' },
+  };
+  const pins = { acme: 'cell-a', other: 'cell-b' };
+  return await startRouter(fleetOf(declared, { pins }), {
+    ROUTER_ID: `router-${index + 1}`,
+    REDIS_URL: redis.url,
+    PROBE_INTERVAL_MS: '50',
+    RISE: '2',
+    MIN_DWELL_MS: '200',
+  });
+}
+
+async function untilBothAreKnown(): Promise<void> {
   await until('both routers know of each other', async () => {
     const told = await Promise.all(routers.map(({ admin }) => metricsOf(admin)));
     return told.every((samples) => sumOf(samples, 'cellgate_live_routers') === 2);
   });
-});
+}
 
 afterAll(async () => {
   await redis.kill('SIGCONT');
@@ -222,6 +227,23 @@ test('with Redis killed requests go on, and an empty one in its place learns the
   await untilServedBy('acme', 'cell-b');
   await everyRouterSays('cell-a', { epoch: Number(before['epoch']) + 1 });
   for (const line of lines) line.heal();
+  await untilServedBy('acme', 'cell-a');
+});
+
+test('of two routers one dies together with a cell: the other is the majority once the beat of the dead one is over', async () => {
+  await untilBothAreKnown();
+  const [first, second] = routers as [RunningRouter, RunningRouter];
+  first.kill('SIGKILL');
+  await first.exited;
+  for (const line of lines) line.cut();
+  await until('the other one decides alone', async () => (await servedBy(second, 'acme')) === 'cell-b');
+  const { events } = JSON.parse(await text(`${second.admin}/v1/events?limit=1`)) as {
+    events: { reason: string }[];
+  };
+  expect(events[0]?.reason).toContain('1 of 1 routers');
+  for (const line of lines) line.heal();
+  await first.stop();
+  routers = [await launch(0), second];
   await untilServedBy('acme', 'cell-a');
 });
 
