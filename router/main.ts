@@ -35,7 +35,7 @@ async function run(config: Config): Promise<void> {
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools);
   const app = new App({ config, fleets, monitor, courier, tokens, metrics, logRequest });
-  const publicServer = new PublicServer(app, config);
+  const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
   metrics.observe({ monitor, fleets, lanes, holds: courier.holds });
