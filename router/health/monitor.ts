@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
+import type { Names } from '../names.ts';
 import { Beats, type Message } from './beats.ts';
 import type { OpinionState } from './opinion.ts';
 import type { ProbeResult } from './probe.ts';
@@ -18,6 +19,7 @@ export class Monitor {
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
+  readonly #names: Names;
   readonly #log: Logger;
   readonly #rules: Rules;
   readonly #beats: Beats;
@@ -26,15 +28,17 @@ export class Monitor {
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   #ready = false;
 
-  constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
+  constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
     this.#config = config;
     this.#fleets = fleets;
     this.#store = store;
+    this.#names = names;
     this.#log = log;
     this.#rules = new Rules({
       placement: fleets.active.placement,
       cellToken: config.CELL_TOKEN ?? null,
       snapshotFile: config.SNAPSHOT_FILE ?? null,
+      names,
       log,
     });
     this.#beats = new Beats(store, log, {
@@ -211,7 +215,7 @@ export class Monitor {
         turned: (turned: WatchedCell) => this.#turned(turned),
         probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
       };
-      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, events));
+      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#names, events));
     }
     this.#beats.soon();
   }
