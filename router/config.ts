@@ -91,6 +91,8 @@ const schema = z.object({
   RISE: wholeNumber(4, 1, 100),
   CELL_CONNECT_TIMEOUT_MS: ms(500, 1),
   CELL_TIMEOUT_MS: ms(30_000, 1),
+  DNS_TTL_MS: ms(30_000, 100),
+  STREAM_IDLE_MS: ms(3_600_000),
   HOLD_MS: ms(3_500),
   HOLD_MAX: wholeNumber(1_000, 0, 1_000_000),
   REPLAY_BYTES: wholeNumber(65_536, 0, 1_073_741_824),

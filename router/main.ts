@@ -12,6 +12,7 @@ import { CellPools } from './forward/pools.ts';
 import { createStore } from './health/create-store.ts';
 import { Monitor } from './health/monitor.ts';
 import { Lanes } from './lanes.ts';
+import { Names } from './names.ts';
 import { PublicServer } from './public-server.ts';
 import { accessLog, createLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -27,15 +28,16 @@ async function run(config: Config): Promise<void> {
   const log = createLog(config);
   const fleets = new FleetHolder(config.FLEET_FILE, config.FLEET_ACTIVATE_MS, log);
   const store = createStore(config);
-  const monitor = new Monitor(config, fleets, store, log);
+  const names = new Names(config.DNS_TTL_MS);
+  const monitor = new Monitor(config, fleets, store, names, log);
   const lanes = new Lanes();
-  const pools = new CellPools(config);
+  const pools = new CellPools(config, names);
   const metrics = new Metrics();
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools);
   const app = new App({ config, fleets, monitor, courier, tokens, metrics, logRequest });
-  const publicServer = new PublicServer(app, config);
+  const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
   metrics.observe({ monitor, fleets, lanes, holds: courier.holds });

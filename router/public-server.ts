@@ -7,6 +7,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import type { App } from './app.ts';
 import type { Config } from './config.ts';
 import { Exchange } from './exchange.ts';
+import type { Streams } from './forward/streams.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** How long a client may take. A slow body may be a slow line: it gets minutes; a head is small: it gets seconds. */
@@ -19,13 +20,16 @@ export class PublicServer {
   readonly #fastify: FastifyInstance;
   readonly #app: App;
   readonly #config: Config;
-  readonly #tunnels = new Set<Socket>();
+  readonly #streams: Streams;
+  /** Sockets that left the HTTP server with an upgrade: it no longer knows them. */
+  readonly #upgraded = new Set<Socket>();
   readonly #open = new Set<Exchange>();
   #draining = false;
 
-  constructor(app: App, config: Config) {
+  constructor(app: App, config: Config, streams: Streams) {
     this.#app = app;
     this.#config = config;
+    this.#streams = streams;
     this.#fastify = fastify({
       logger: false,
       rewriteUrl: hideFromFastify,
@@ -69,14 +73,14 @@ export class PublicServer {
   async close(limitMs: number): Promise<void> {
     this.startDraining();
     const { server } = this.#fastify;
-    const cut = setTimeout(() => server.closeAllConnections(), limitMs);
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      for (const socket of this.#upgraded) socket.destroy();
+    }, limitMs);
     const closed = this.#fastify.close();
-    for (const socket of this.#tunnels) socket.destroy();
-    for (const { response, eventStream } of this.#open) {
-      // Where the head of an answer promised to keep the connection, it is idle after the answer.
-      response.once('close', () => server.closeIdleConnections());
-      if (eventStream) response.end();
-    }
+    // Where the head of an answer promised to keep the connection, it is idle after the answer.
+    for (const { response } of this.#open) response.once('close', () => server.closeIdleConnections());
+    this.#streams.close();
     await closed;
     clearTimeout(cut);
   }
@@ -107,8 +111,8 @@ export class PublicServer {
     response.assignSocket(socket);
     response.once('finish', () => socket.destroySoon());
     socket.on('error', () => undefined);
-    this.#tunnels.add(socket);
-    socket.once('close', () => this.#tunnels.delete(socket));
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
     this.#app.serve(this.#exchange(request, response, request.url ?? '', 'tunnel'), early);
   }
 

@@ -15,6 +15,11 @@ export type AttemptEnd =
 export type AttemptEvents = {
   /** The head of the cell's answer is about to go to the client; from here on nothing can be sent again. */
   answered(status: number): void;
+  /**
+   * The answer has no end of its own: a tunnel that is open, or server-sent events, before their head. `end` ends it.
+   * False: there is no room for it, and the client has been told.
+   */
+  streams(end: (code: number) => void): boolean;
   ended(end: AttemptEnd): void;
 };
 
@@ -27,9 +32,15 @@ function expectsEvents({ request }: Exchange): boolean {
   return request.headers.accept?.includes('text/event-stream') === true;
 }
 
-function isEventStream(headers: readonly string[]): boolean {
-  const at = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-type');
-  return at !== -1 && /^text\/event-stream\b/i.test(headers[at + 1] ?? '');
+/** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
+function isEventStream(headers: readonly string[], { head }: Exchange): boolean {
+  if (head.method === 'HEAD' || fieldIn(headers, 'content-length') !== null) return false;
+  return /^text\/event-stream\b/i.test(fieldIn(headers, 'content-type') ?? '');
+}
+
+function fieldIn(headers: readonly string[], name: string): string | null {
+  const at = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === name);
+  return at === -1 ? null : (headers[at + 1] ?? null);
 }
 
 /** Takes a cell's answer from undici and writes it to the client as it comes. */
@@ -103,6 +114,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.exchange.answering(status);
   }
 
+  /** Tells that this answer has no end of its own. False: it must not go on. */
+  protected streams(end: (code: number) => void): boolean {
+    return this.#events.streams(end);
+  }
+
+  /** A client drops an event that is not whole when its stream ends (WHATWG HTML, section 9.2.6): any place will do. */
+  #endEvents(): void {
+    this.cancel();
+    this.exchange.response.end();
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#finished) controller.abort(new ClientGone());
@@ -117,13 +139,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
     }
     const { exchange } = this;
     const { response } = exchange;
+    const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, exchange.requestId);
+    exchange.eventStream = isEventStream(headers, exchange);
+    if (exchange.eventStream && !this.streams(() => this.#endEvents())) {
+      this.cancel();
+      return;
+    }
     this.#events.answered(status);
     exchange.answering(status);
     this.#headWritten = true;
-    const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, exchange.requestId);
     response.writeHead(status, headers);
     response.on('drain', () => controller.resume());
-    exchange.eventStream = isEventStream(headers);
     // An event stream's client waits for the head, not for the first event.
     if (exchange.eventStream) response.flushHeaders();
   }

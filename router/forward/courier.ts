@@ -13,6 +13,7 @@ import { Delivery, RetryBudget } from './delivery.ts';
 import type { CellFailure } from './failure.ts';
 import { Holds } from './holds.ts';
 import type { CellPools } from './pools.ts';
+import { Streams } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
 
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
@@ -34,6 +35,7 @@ const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreacha
 export class Courier {
   readonly holds: Holds<Delivery>;
   readonly retries: RetryBudget;
+  readonly streams = new Streams();
   readonly #config: Config;
   readonly #knowledge: CellKnowledge;
   readonly #lanes: Lanes;
@@ -77,6 +79,7 @@ export class Courier {
       const { home, target, neighbour, cause } = record;
       if (ENDS_WHAT_IS_INSIDE.has(cause)) {
         for (const delivery of this.#active.get(home) ?? []) this.#overtaken(delivery, target);
+        this.streams.endElsewhere(home, target);
       }
       this.holds.wake(home);
       if (neighbour !== null) this.holds.wake(neighbour);
@@ -116,13 +119,33 @@ export class Courier {
   }
 
   #admit(delivery: Delivery, { cell, role }: Served): boolean {
-    const tunnel = delivery.exchange.kind === 'tunnel';
-    if (!(tunnel ? this.#lanes.enterTunnel(cell) : this.#lanes.enter(cell, role))) return false;
+    if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell);
+    if (!this.#lanes.enter(cell, role)) return false;
     delivery.entered(() => {
-      if (tunnel) this.#lanes.leaveTunnel(cell);
-      else this.#lanes.leave(cell, role);
+      this.#lanes.leave(cell, role);
       if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
     });
+    return true;
+  }
+
+  /** Tunnels and event streams are counted apart: a request whose answer turns out to be one leaves its lane. */
+  #admitStream(delivery: Delivery, cell: string): boolean {
+    if (!this.#lanes.enterTunnel(cell)) return false;
+    delivery.leave();
+    delivery.entered(() => {
+      this.#lanes.leaveTunnel(cell);
+      if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
+    });
+    return true;
+  }
+
+  #streams(delivery: Delivery, { cell }: Served, end: (code: number) => void): boolean {
+    const { exchange, home } = delivery;
+    if (exchange.kind === 'request' && !this.#admitStream(delivery, cell)) {
+      exchange.refuse('cell-overloaded', 'No room for another event stream.');
+      return false;
+    }
+    this.streams.add(exchange, home, { cell, end });
     return true;
   }
 
@@ -148,10 +171,12 @@ export class Courier {
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {
       answered: (status: number) => this.#answered(delivery, served, status),
+      streams: (end: (code: number) => void) => this.#streams(delivery, served, end),
       ended: (end: AttemptEnd) => this.#ended(delivery, served, end),
     };
     if (early !== null) {
-      const tunnel = new TunnelAttempt(exchange, served, deadline, events, early);
+      const idleMs = this.#config.STREAM_IDLE_MS;
+      const tunnel = new TunnelAttempt(exchange, served, deadline, events, { early, idleMs });
       delivery.attempt = tunnel;
       tunnel.open(pool);
     } else {

@@ -1,36 +1,62 @@
 // The connections to the cells: one pool a cell, with every limit and time-out said here.
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import type { Config } from '../config.ts';
 import type { Cell } from '../fleet/fleet.ts';
+import type { Names } from '../names.ts';
+import { OriginPool } from '../origin-pool.ts';
 
 /** Below any sane cell's own idle limit, so that a cell seldom closes a connection that is just being used. */
 const IDLE_MS = 4_000;
+/**
+ * A cell that tells its idle limit (`Keep-Alive: timeout=`) is left so much earlier; one whose limit is no longer than
+ * this gets a new connection for each request. The seconds it tells are whole, and a busy router may be late itself.
+ */
+const IDLE_MARGIN_MS = 2_000;
 const MAX_HEADER_BYTES = 65_536;
 
 /** How many requests may be under way on one connection; 0: one, after which it is closed. */
 const ONE_AT_A_TIME = 1;
 const NO_KEEP_ALIVE = 0;
 
-type Entry = { origin: string; pool: Pool; fresh: Pool | null };
+type PoolConfig = Pick<Config, 'CELL_CONNECT_TIMEOUT_MS' | 'CELL_TIMEOUT_MS'>;
+
+/** `kept`: connections that are used again and again · `fresh`: such that carry one request each. */
+type Pools = { origin: string; kept: OriginPool; fresh: OriginPool };
 
 export class CellPools {
-  readonly #pools = new Map<string, Entry>();
-  readonly #config: Pick<Config, 'CELL_CONNECT_TIMEOUT_MS' | 'CELL_TIMEOUT_MS'>;
+  readonly #pools = new Map<string, Pools>();
+  readonly #config: PoolConfig;
+  readonly #names: Names;
 
-  constructor(config: Pick<Config, 'CELL_CONNECT_TIMEOUT_MS' | 'CELL_TIMEOUT_MS'>) {
+  constructor(config: PoolConfig, names: Names) {
     this.#config = config;
+    this.#names = names;
   }
 
   /** Opens pools for new cells; those of cells that are gone, or moved, finish what they carry and close. */
   setFleet(cells: ReadonlyMap<string, Cell>): void {
-    for (const [id, entry] of this.#pools) {
-      if (cells.get(id)?.origin === entry.origin) continue;
+    for (const [id, pools] of this.#pools) {
+      if (cells.get(id)?.origin === pools.origin) continue;
       this.#pools.delete(id);
-      retire(entry);
+      for (const pool of both(pools)) pool.retire();
     }
     for (const { id, origin } of cells.values()) {
-      if (!this.#pools.has(id)) this.#pools.set(id, this.#entry(origin));
+      if (this.#pools.has(id)) continue;
+      const [kept, fresh] = [this.#open(origin, ONE_AT_A_TIME), this.#open(origin, NO_KEEP_ALIVE)];
+      this.#pools.set(id, { origin, kept, fresh });
     }
+  }
+
+  of(cell: string): Pool | undefined {
+    return this.#pools.get(cell)?.kept.current;
+  }
+
+  /**
+   * For what is sent a second time: when a cell dies all of its open connections are dead, and some do not know it
+   * yet.
+   */
+  freshOf(cell: string): Pool | undefined {
+    return this.#pools.get(cell)?.fresh.current;
   }
 
   /**
@@ -38,40 +64,19 @@ export class CellPools {
    * again must not find that out. New requests get new connections; the old ones finish what they carry.
    */
   renew(cell: string): void {
-    const known = this.#pools.get(cell);
-    if (known === undefined) return;
-    this.#pools.set(cell, this.#entry(known.origin));
-    retire(known);
-  }
-
-  of(cell: string): Pool | undefined {
-    return this.#pools.get(cell)?.pool;
-  }
-
-  /**
-   * Connections that carry one request each. For what is sent a second time: when a cell dies all of its open
-   * connections are dead, and some do not know it yet.
-   */
-  freshOf(cell: string): Pool | undefined {
-    const known = this.#pools.get(cell);
-    if (known === undefined) return undefined;
-    return (known.fresh ??= this.#open(known.origin, NO_KEEP_ALIVE));
+    this.#pools.get(cell)?.kept.renew();
   }
 
   async destroy(): Promise<void> {
-    const all = [...this.#pools.values()].flatMap(({ pool, fresh }) => [pool, fresh ?? []].flat());
+    const all = [...this.#pools.values()].flatMap(both);
     await Promise.all(all.map((pool) => pool.destroy()));
     this.#pools.clear();
   }
 
-  #entry(origin: string): Entry {
-    return { origin, pool: this.#open(origin, ONE_AT_A_TIME), fresh: null };
-  }
-
   /** No limit on connections here: the lanes admit, and a request that was admitted never queues behind another. */
-  #open(origin: string, pipelining: number): Pool {
+  #open(origin: string, pipelining: number): OriginPool {
     const { CELL_CONNECT_TIMEOUT_MS, CELL_TIMEOUT_MS } = this.#config;
-    return new Pool(origin, {
+    const options = {
       connections: null,
       pipelining,
       connect: { timeout: CELL_CONNECT_TIMEOUT_MS },
@@ -79,14 +84,14 @@ export class CellPools {
       bodyTimeout: CELL_TIMEOUT_MS,
       keepAliveTimeout: IDLE_MS,
       keepAliveMaxTimeout: IDLE_MS,
+      keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       allowH2: false,
-    });
+    };
+    return new OriginPool(origin, options, this.#names);
   }
 }
 
-/** Takes no more requests, and closes when it has finished those that it carries. */
-function retire({ pool, fresh }: Entry): void {
-  pool.close().catch(() => undefined);
-  fresh?.close().catch(() => undefined);
+function both({ kept, fresh }: Pools): OriginPool[] {
+  return [kept, fresh];
 }

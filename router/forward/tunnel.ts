@@ -5,13 +5,10 @@ import type { Dispatcher, Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
 import { responseHeaders } from './headers.ts';
 import { Attempt, rawFields, type AttemptEvents } from './attempt.ts';
+import { OpenTunnel } from './open-tunnel.ts';
 
-/** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and a few probes. */
-const KEEP_ALIVE_MS = 30_000;
 /** What a client may send before the cell has granted the upgrade; more than that waits in its own socket. */
 const EARLY_BYTES_MOST = 65_536;
-/** After one side has said its last, the other may finish its sentence; a WebSocket has no use for half a connection. */
-const LINGER_MS = 2_000;
 
 /**
  * Asks the cell for the upgrade and, on its 101, joins the two sockets. Anything but a 101 is the answer to the
@@ -20,16 +17,19 @@ const LINGER_MS = 2_000;
  */
 export class TunnelAttempt extends Attempt {
   readonly #early: EarlyBytes;
+  readonly #idleMs: number;
 
+  /** `idleMs`: how long an open tunnel may be silent, 0 for ever. */
   constructor(
     exchange: Exchange,
     served: Served,
     deadline: number,
     events: AttemptEvents,
-    early: EarlyBytes,
+    { early, idleMs }: { early: EarlyBytes; idleMs: number },
   ) {
     super(exchange, served, deadline, events);
     this.#early = early;
+    this.#idleMs = idleMs;
   }
 
   open(pool: Pool): void {
@@ -56,11 +56,9 @@ export class TunnelAttempt extends Attempt {
     }
     this.finishOpen(status);
     const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, requestId);
-    clientSocket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS).setTimeout(0);
     clientSocket.write(switchingProtocols(headers), 'latin1');
-    const early = this.#early.take();
-    if (early.length > 0) cellSocket.write(early);
-    join(clientSocket, cellSocket);
+    const tunnel = new OpenTunnel(clientSocket, cellSocket, this.#idleMs, this.#early.take());
+    this.streams((code) => tunnel.end(code));
   }
 }
 
@@ -100,22 +98,4 @@ function switchingProtocols(headers: readonly string[]): string {
   let head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
   for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return `${head}\r\n`;
-}
-
-/** Both ways until either side ends or fails; then neither lives on. */
-function join(client: Duplex, cell: Duplex): void {
-  client.pipe(cell);
-  cell.pipe(client);
-  let linger: NodeJS.Timeout | null = null;
-  const end = (): void => {
-    if (linger !== null) clearTimeout(linger);
-    client.destroy();
-    cell.destroy();
-  };
-  for (const side of [client, cell]) {
-    // Told by `close`, which follows every error.
-    side.on('error', () => undefined);
-    side.once('close', end);
-    side.once('end', () => (linger ??= setTimeout(end, LINGER_MS)));
-  }
 }

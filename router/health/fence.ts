@@ -1,34 +1,46 @@
 // The fence: brings the rule in force to both cells of a pair, so that neither serves tenants that are not its own.
-import { Pool } from 'undici';
 import type { Logger } from 'pino';
+import type { Names } from '../names.ts';
+import { OriginPool } from '../origin-pool.ts';
 import type { HealthRecord } from './record.ts';
 
 const DELIVERY_TIMEOUT_MS = 1_000;
 /** More than this many rules on their way to one cell wait for each other. */
 const CONNECTIONS = 4;
+const POOL_OPTIONS = {
+  connections: CONNECTIONS,
+  pipelining: 1,
+  connect: { timeout: DELIVERY_TIMEOUT_MS },
+  maxResponseSize: 65_536,
+};
 
 /** The epochs a cell has rules of, by home; null: a cell of contract level 0, which gets no rules. */
 export type KnownEpochs = Readonly<Record<string, number>> | null;
 
-type FencedCell = { origin: string; pool: Pool; epochs: Map<string, number> };
+type FencedCell = { pool: OriginPool; epochs: Map<string, number> };
 
 export class Fence {
   readonly #token: string | null;
+  readonly #names: Names;
   readonly #log: Logger;
   readonly #cells = new Map<string, FencedCell>();
 
   /** `token`: `CELL_TOKEN`; null: cells take rules from loopback peers alone. */
-  constructor(token: string | null, log: Logger) {
+  constructor(token: string | null, names: Names, log: Logger) {
     this.#token = token;
+    this.#names = names;
     this.#log = log;
   }
 
   /** A health answer came: what the cell knows now. A cell that restarted may know less than before. */
   learn(cell: string, origin: string, epochs: KnownEpochs): void {
     const known = this.#cells.get(cell);
-    if (epochs === null || (known !== undefined && known.origin !== origin)) this.#forget(cell);
+    if (epochs === null || (known !== undefined && known.pool.origin !== origin)) this.#forget(cell);
     if (epochs === null) return;
-    const fenced = this.#cells.get(cell) ?? { origin, pool: open(origin), epochs: new Map<string, number>() };
+    const fenced = this.#cells.get(cell) ?? {
+      pool: new OriginPool(origin, POOL_OPTIONS, this.#names),
+      epochs: new Map<string, number>(),
+    };
     fenced.epochs = new Map(Object.entries(epochs));
     this.#cells.set(cell, fenced);
   }
@@ -58,7 +70,7 @@ export class Fence {
     const fenced = this.#cells.get(cell);
     if (fenced === undefined) return;
     try {
-      const { statusCode, body } = await fenced.pool.request({
+      const { statusCode, body } = await fenced.pool.current.request({
         method: 'PUT',
         path: '/.cellgate/serving',
         headers: {
@@ -95,15 +107,6 @@ export class Fence {
     this.#cells.delete(cell);
     known?.pool.destroy().catch(() => undefined);
   }
-}
-
-function open(origin: string): Pool {
-  return new Pool(origin, {
-    connections: CONNECTIONS,
-    pipelining: 1,
-    connect: { timeout: DELIVERY_TIMEOUT_MS },
-    maxResponseSize: 65_536,
-  });
 }
 
 /** The rule of a record: all of it but `since` and `cause`. Field by field: what the store holds beside them stays there. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
+import type { Names } from '../names.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cell-clock.ts';
 import type { OpinionState } from './opinion.ts';
@@ -19,6 +20,7 @@ export class Monitor {
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
+  readonly #names: Names;
   readonly #log: Logger;
   readonly #rules: Rules;
   readonly #beats: Beats;
@@ -28,15 +30,17 @@ export class Monitor {
   readonly #lostListeners: ((cell: string) => void)[] = [];
   #ready = false;
 
-  constructor(config: Config, fleets: FleetHolder, store: Store, log: Logger) {
+  constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
     this.#config = config;
     this.#fleets = fleets;
     this.#store = store;
+    this.#names = names;
     this.#log = log;
     this.#rules = new Rules({
       placement: fleets.active.placement,
       cellToken: config.CELL_TOKEN ?? null,
       snapshotFile: config.SNAPSHOT_FILE ?? null,
+      names,
       log,
     });
     this.#beats = new Beats(store, log, {
@@ -228,7 +232,7 @@ export class Monitor {
         turned: (turned: WatchedCell) => this.#turned(turned),
         probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
       };
-      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, events));
+      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#names, events));
     }
     this.#beats.soon();
   }

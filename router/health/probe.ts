@@ -1,7 +1,8 @@
 // One probe of one cell: asks `GET /health` and says what the answer means.
-import { Pool } from 'undici';
 import { z } from 'zod';
 import { CellClock, steadyNow } from './cell-clock.ts';
+import type { Names } from '../names.ts';
+import { OriginPool } from '../origin-pool.ts';
 import type { Evidence } from './record.ts';
 
 const MAX_ANSWER_BYTES = 65_536;
@@ -29,20 +30,21 @@ export type ProbeResult =
 /** Asks one cell how it is, over a connection of its own that no client's request ever waits for. */
 export class Probe {
   readonly #cell: string;
-  readonly #pool: Pool;
+  readonly #pool: OriginPool;
   readonly #timeoutMs: number;
   /** The cell's clock, as its answers show it. */
   readonly clock = new CellClock();
 
-  constructor(cell: string, origin: string, timeoutMs: number) {
+  constructor(cell: string, origin: string, timeoutMs: number, names: Names) {
     this.#cell = cell;
     this.#timeoutMs = timeoutMs;
-    this.#pool = new Pool(origin, {
+    const options = {
       connections: 1,
       pipelining: 1,
       maxResponseSize: MAX_ANSWER_BYTES,
       connect: { timeout: timeoutMs },
-    });
+    };
+    this.#pool = new OriginPool(origin, options, names);
   }
 
   /** Answers within the time-out and never rejects. Reasons are words of this file, without addresses. */
@@ -50,7 +52,7 @@ export class Probe {
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs);
       const askedAtMs = steadyNow();
-      const answer = await this.#pool.request({ path: '/health', method: 'GET', signal });
+      const answer = await this.#pool.current.request({ path: '/health', method: 'GET', signal });
       const { date } = answer.headers;
       this.clock.learn(typeof date === 'string' ? date : null, askedAtMs, steadyNow());
       const text = await answer.body.text();

@@ -1,6 +1,7 @@
 // The rules in force at this router: where they come from, and whom they are told, in which order.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Names } from '../names.ts';
 import type { Placement } from '../placement/placement.ts';
 import { Fence, type KnownEpochs } from './fence.ts';
 import type { HealthRecord } from './record.ts';
@@ -16,6 +17,7 @@ export type RulesOptions = {
   /** `CELL_TOKEN` and `SNAPSHOT_FILE`, or null. */
   cellToken: string | null;
   snapshotFile: string | null;
+  names: Names;
   log: Logger;
 };
 
@@ -31,10 +33,10 @@ export class Rules {
   readonly #shown = new Map<string, HealthRecord>();
 
   /** Starts with what an earlier router on this machine knew last. */
-  constructor({ placement, cellToken, snapshotFile, log }: RulesOptions) {
+  constructor({ placement, cellToken, snapshotFile, names, log }: RulesOptions) {
     this.#log = log;
     this.view = new HealthView(placement);
-    this.#fence = new Fence(cellToken, log);
+    this.#fence = new Fence(cellToken, names, log);
     this.#snapshot = snapshotFile === null ? null : new Snapshot(snapshotFile, log);
     for (const { home } of this.view.apply(this.#snapshot?.read() ?? [])) this.#provisional.add(home);
   }

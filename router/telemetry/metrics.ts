@@ -106,7 +106,7 @@ export class Metrics {
     );
     this.#gauge(
       'cellgate_inside_tunnels',
-      'WebSocket tunnels of this router inside a cell now.',
+      'WebSocket tunnels and event streams of this router inside a cell now.',
       ['cell'],
       (gauge) => {
         for (const { cell, tunnels } of lanes.inside()) gauge.set({ cell }, tunnels);

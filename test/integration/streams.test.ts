@@ -1,13 +1,15 @@
 // Server-sent events: they come one by one, outlive the time-out of a request, and end when the cell ends.
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { untilNothingInside } from '../support/metrics.ts';
-import { head, openClient, type RawClient } from '../support/raw-http.ts';
+import { metricsOf, sumOf, untilNothingInside } from '../support/metrics.ts';
+import { ask, head, openClient, valuesOf, type RawClient } from '../support/raw-http.ts';
 import { fleetOf, startRouter, type RunningRouter } from '../support/router.ts';
 import { startStubCell, type StubCell } from '../support/stub-cell.ts';
 import { until } from '../support/wait.ts';
 
 const CELL_TIMEOUT_MS = 400;
+const STREAMS_MOST = 3;
 
 let cell: StubCell;
 let router: RunningRouter;
@@ -15,12 +17,13 @@ const streams: ServerResponse[] = [];
 
 beforeAll(async () => {
   cell = await startStubCell('cell-a');
-  cell.scripts.set('/events', (_, response) => {
+  cell.scripts.set('/events', (request, response) => {
     streams.push(response);
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).flushHeaders();
+    if (request.method === 'HEAD') response.end();
   });
-  const fleet = fleetOf({ 'cell-a': { origin: cell.origin } });
-  router = await startRouter(fleet, { CELL_TIMEOUT_MS: String(CELL_TIMEOUT_MS) });
+  const cells = { 'cell-a': { origin: cell.origin, capacity: { tunnels: STREAMS_MOST } } };
+  router = await startRouter(fleetOf(cells), { CELL_TIMEOUT_MS: String(CELL_TIMEOUT_MS) });
 });
 
 afterAll(async () => {
@@ -30,10 +33,12 @@ afterAll(async () => {
 
 /** A client that has the head of its stream, and the cell's end of it. */
 async function stream(...fields: string[]): Promise<{ client: RawClient; response: ServerResponse }> {
-  const before = streams.length;
+  const id = randomUUID();
   const client = await openClient(router.port);
-  client.send(head('GET /events', ...fields));
-  const response = await until('the stream is asked for', () => streams[before]);
+  client.send(head('GET /events', `X-Request-Id: ${id}`, ...fields));
+  const response = await until('the stream is asked for', () =>
+    streams.find(({ req }) => req.headers['x-request-id'] === id),
+  );
   await client.untilReceived('\r\n\r\n');
   return { client, response };
 }
@@ -76,6 +81,46 @@ test('the death of the cell cuts the stream at once', async () => {
   await client.untilReceived('data: 1');
   response.socket?.resetAndDestroy();
   expect(await client.answer()).toMatchObject({ status: 200, whole: false });
+});
+
+async function inside(kind: 'requests' | 'tunnels'): Promise<number> {
+  return sumOf(await metricsOf(router.admin), `cellgate_inside_${kind}`);
+}
+
+test('a stream counts as a tunnel, no longer as a request, until it is over', async () => {
+  await untilNothingInside(router.admin);
+  const { client } = await stream();
+  expect([await inside('tunnels'), await inside('requests')]).toEqual([1, 0]);
+  client.close();
+  await untilNothingInside(router.admin);
+});
+
+test('a stream beyond the limit is refused before any of it is sent, and aborted at the cell', async () => {
+  await untilNothingInside(router.admin);
+  const open = await Promise.all(Array.from({ length: STREAMS_MOST }, () => stream()));
+  const before = streams.length;
+  const client = await openClient(router.port);
+  client.send(head('GET /events'));
+  const answer = await client.answer();
+  expect(answer).toMatchObject({ status: 503, whole: true });
+  expect(JSON.parse(answer.body)).toMatchObject({ code: 'cell-overloaded' });
+  expect(valuesOf(answer, 'content-type')).toEqual(['application/problem+json']);
+  await until('the cell sees it aborted', () => streams[before]?.destroyed);
+  client.send(head('GET /orders'));
+  expect((await client.answer()).status).toBe(200);
+  expect([await inside('tunnels'), await inside('requests')]).toEqual([STREAMS_MOST, 0]);
+  for (const one of [...open, { client }]) one.client.close();
+  await untilNothingInside(router.admin);
+});
+
+test('events that say how long they are need no place among the tunnels', async () => {
+  cell.scripts.set('/short', (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': 9 }).end('data: 1\n\n');
+  });
+  const open = await Promise.all(Array.from({ length: STREAMS_MOST }, () => stream()));
+  expect(await ask(router.port, head('GET /short'))).toMatchObject({ status: 200, body: 'data: 1\n\n' });
+  expect(await ask(router.port, head('HEAD /events'))).toMatchObject({ status: 200 });
+  for (const { client } of open) client.close();
 });
 
 test('streams that are over leave nothing inside the cell', async () => {

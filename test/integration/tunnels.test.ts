@@ -9,17 +9,10 @@ import { startSilence, type BlackHole } from '../support/black-hole.ts';
 import { ask, head, openClient, valuesOf } from '../support/raw-http.ts';
 import { fleetOf, startRouter, type RunningRouter } from '../support/router.ts';
 import { startStubCell, type StubCell } from '../support/stub-cell.ts';
+import { SWITCHING, UPGRADE } from '../support/upgrade.ts';
 import { until } from '../support/wait.ts';
 
 const TUNNELS_MOST = 120;
-const UPGRADE = [
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-];
-const SWITCHING =
-  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Own: 1\r\n\r\n';
 
 const websockets = new WebSocketServer({ noServer: true });
 /** What the cell answers on an upgrade of a path, instead of an echo. */

@@ -35,6 +35,8 @@ export type StubOptions = {
   handler?: RequestListener;
   onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   port?: number;
+  /** Default 127.0.0.1. */
+  host?: string;
 };
 
 /** Starts a stub. Without a handler it answers 200 with JSON that says who it is and what it was asked. */
@@ -43,6 +45,7 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
   const sockets = new Set<Socket>();
   const scripts = new Map<string, RequestListener>();
   const health = { status: 200, body: { cell: id, version: '1.0.0', status: 'ok', checks: {} } as unknown };
+  const host = options.host ?? '127.0.0.1';
   const handler = options.handler ?? answerWithEcho(id, seen);
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     const script = scripts.get(request.url?.split('?')[0] ?? '');
@@ -60,7 +63,7 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
   const listen = async (port: number): Promise<void> =>
     await new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, '127.0.0.1', () => {
+      server.listen(port, host, () => {
         server.off('error', reject);
         resolve();
       });
@@ -75,7 +78,7 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
   return {
     id,
     port,
-    origin: `http://127.0.0.1:${port}`,
+    origin: `http://${host}:${port}`,
     seen,
     sockets,
     server,

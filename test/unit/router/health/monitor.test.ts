@@ -10,6 +10,7 @@ import { explain } from '../../../../router/explain.ts';
 import { FleetHolder } from '../../../../router/fleet/holder.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
 import { Monitor } from '../../../../router/health/monitor.ts';
+import { Names } from '../../../../router/names.ts';
 import { StoreUnavailable, type Store } from '../../../../router/health/store.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
@@ -52,7 +53,7 @@ async function watching(
     MIN_DWELL_MS: '0',
   };
   const config = readConfig({ ...quick, ROUTER_ID: 'router-1', ...env });
-  const monitor = new Monitor(config, fleets, store, SILENT);
+  const monitor = new Monitor(config, fleets, store, new Names(config.DNS_TTL_MS), SILENT);
   onTestFinished(async () => {
     await monitor.stop();
     await store.close();

@@ -2,6 +2,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Probe, type ProbeResult } from '../../../../router/health/probe.ts';
+import { Names } from '../../../../router/names.ts';
 import { freePort } from '../../../support/ports.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
 
@@ -10,7 +11,7 @@ const PATIENT_MS = 10_000;
 const IMPATIENT_MS = 50;
 
 async function asked(origin: string, timeoutMs = PATIENT_MS): Promise<ProbeResult> {
-  const probe = new Probe('cell-a', origin, timeoutMs);
+  const probe = new Probe('cell-a', origin, timeoutMs, new Names(30_000));
   try {
     return await probe.ask();
   } finally {
@@ -190,7 +191,7 @@ test('an answer without an end in sight is cut, and the cell is ill', async () =
 });
 
 test('a probe that is closed while it asks answers all the same', async () => {
-  const probe = new Probe('cell-a', await rawCell(null), PATIENT_MS);
+  const probe = new Probe('cell-a', await rawCell(null), PATIENT_MS, new Names(30_000));
   const answer = probe.ask();
   await probe.close();
   expect(await answer).toMatchObject({ ok: false });
