@@ -91,6 +91,7 @@ const schema = z.object({
   RISE: wholeNumber(4, 1, 100),
   CELL_CONNECT_TIMEOUT_MS: ms(500, 1),
   CELL_TIMEOUT_MS: ms(30_000, 1),
+  STREAM_IDLE_MS: ms(3_600_000),
   HOLD_MS: ms(3_500),
   HOLD_MAX: wholeNumber(1_000, 0, 1_000_000),
   REPLAY_BYTES: wholeNumber(65_536, 0, 1_073_741_824),
@@ -105,6 +106,7 @@ const schema = z.object({
   DRAIN_GRACE_MS: ms(0),
   DRAIN_TIMEOUT_MS: ms(30_000),
   TRUSTED_PROXIES: cidrs.default(() => new BlockList()),
+  MAX_CONNECTIONS: wholeNumber(20_000, 1, 1_000_000),
   MAX_BODY_BYTES: wholeNumber(0, 0, Number.MAX_SAFE_INTEGER).transform((value) =>
     value === 0 ? null : value,
   ),

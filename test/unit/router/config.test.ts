@@ -36,6 +36,8 @@ const NUMBERS = [
   ['DRAIN_GRACE_MS', 0, 86_400_000],
   ['DRAIN_TIMEOUT_MS', 0, 86_400_000],
   ['SLOW_MS', 0, 86_400_000],
+  ['STREAM_IDLE_MS', 0, 86_400_000],
+  ['MAX_CONNECTIONS', 1, 1_000_000],
   ['MAX_BODY_BYTES', 0, Number.MAX_SAFE_INTEGER],
 ] as const;
 
@@ -55,6 +57,8 @@ test('an empty environment is enough', () => {
     RISE: 4,
     CELL_CONNECT_TIMEOUT_MS: 500,
     CELL_TIMEOUT_MS: 30_000,
+    STREAM_IDLE_MS: 3_600_000,
+    MAX_CONNECTIONS: 20_000,
     MIN_DWELL_MS: 10_000,
     DRAIN_GRACE_MS: 0,
     DRAIN_TIMEOUT_MS: 30_000,
