@@ -75,12 +75,11 @@ export class App {
    */
   #admissible(exchange: Exchange): boolean {
     const { method, target, path } = exchange.head;
-    if (method === 'TRACE' || method === 'CONNECT') {
-      exchange.refuse('method-not-allowed', null, METHODS_ALLOWED);
-      return false;
-    }
     const objection = objectionTo(exchange.head);
     if (objection !== null) exchange.refuse(objection.code, objection.detail);
+    else if (method === 'TRACE' || method === 'CONNECT') {
+      exchange.refuse('method-not-allowed', null, METHODS_ALLOWED);
+    }
     // It asks what the whole service can do (RFC 9110, section 9.3.7): to clients that is the router.
     else if (target === '*' && method === 'OPTIONS') exchange.answerEmpty(204, ['allow', METHODS_ALLOWED]);
     else if (!target.startsWith('/')) exchange.refuse('bad-request', 'The target is not a path.');

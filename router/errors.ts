@@ -61,11 +61,6 @@ export const REFUSALS = {
     title: 'The header fields are larger, or more, than allowed.',
     proxyStatus: 'http_request_error',
   },
-  'not-implemented': {
-    status: 501,
-    title: 'The request asks for something that is not known here.',
-    proxyStatus: 'http_request_error',
-  },
   'cell-connection-failed': {
     status: 502,
     title: 'The connection to the cell failed.',

@@ -18,9 +18,6 @@ export type ExchangeEnd = {
 
 const CLIENT_GONE = 499;
 
-/** Refusals of requests whose end may not be where the router sees it. */
-const UNTRUSTED_AFTER: ReadonlySet<RefusalCode> = new Set(['bad-request', 'not-implemented']);
-
 export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -100,7 +97,8 @@ export class Exchange {
   /** The client does not keep up. One that waits for the head of an answer is told so; what has begun is cut. */
   tooSlow(): void {
     if (this.open) this.rejected(408);
-    else this.request.socket.destroy();
+    // A reset: the kernel would go on for minutes to deliver what the client does not take.
+    else this.request.socket.resetAndDestroy();
   }
 
   /** The message itself can not be read on: its answer is a bare status, as the parser gives it, and the last one. */
@@ -119,8 +117,8 @@ export class Exchange {
   refuse(code: RefusalCode, detail: string | null, allow: string | null = null): void {
     if (!this.open) return;
     this.code = code;
-    // A client that was not asked for its body may send it or not: what comes next would be a guess.
-    if (UNTRUSTED_AFTER.has(code) || this.#awaitsContinue) this.closeAfterwards();
+    // Where such a request ends is a guess, and so it is with a client that was not asked for its body yet.
+    if (code === 'bad-request' || this.#awaitsContinue) this.closeAfterwards();
     const answer = refusalAnswer(code, detail, this.requestId, allow);
     this.answering(answer.status);
     this.response.writeHead(answer.status, answer.headers);

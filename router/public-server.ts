@@ -44,6 +44,8 @@ export class PublicServer {
         maxHeaderSize: LIMITS.headBytes,
         headersTimeout: LIMITS.headMs,
         connectionsCheckingInterval: LOOK_MS,
+        // The app refuses it: the server would go on with what comes behind.
+        requireHostHeader: false,
         shouldUpgradeCallback: opensWebSocket,
       },
     });

@@ -7,15 +7,11 @@ export type Objection = { code: RefusalCode; detail: string };
 
 /** RFC 9110, section 4.2, and RFC 3986, section 3.2.2: a host and perhaps a port, without user information. */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
-/** `gzip, chunked`: well-formed, but the router knows no coding but the last. */
-const CODED_BEFORE_CHUNKED = /^(?:[\w!#$%&'*+.^`|~-]+[ \t]*,[ \t]*)+chunked$/i;
 
 /** What is wrong with the head of a request as a message (RFC 9112), or null. Said before anybody asks what it wants. */
 export function objectionTo(head: RequestHead): Objection | null {
-  if (head.target.length > LIMITS.uriBytes) return tooMuch('uri-too-long', LIMITS.uriBytes, 'bytes');
   const { rawHeaders, version } = head;
   const fields = rawHeaders.length / 2;
-  if (fields > LIMITS.headerFields) return tooMuch('headers-too-large', LIMITS.headerFields, 'fields');
   if (version !== '1.1' && version !== '1.0') return malformed('Only HTTP/1.0 and HTTP/1.1 are spoken here.');
   let bytes = fields * 4;
   let hosts = 0;
@@ -29,8 +25,8 @@ export function objectionTo(head: RequestHead): Objection | null {
     else if (name.length === 14) objection ??= objectionToLength(name, value);
     else if (name.length === 17) objection ??= objectionToCoding(name, value, version);
   }
-  if (bytes > LIMITS.headerBytes) return tooMuch('headers-too-large', LIMITS.headerBytes, 'bytes');
-  return objection ?? objectionToHost(head, hosts);
+  // What is merely too large comes last: its connection goes on.
+  return objection ?? objectionToHost(head, hosts) ?? objectionToSize(head.target.length, fields, bytes);
 }
 
 function objectionToLength(name: string, value: string): Objection | null {
@@ -38,24 +34,29 @@ function objectionToLength(name: string, value: string): Objection | null {
   return malformed('The Content-Length is no length.');
 }
 
-/** RFC 9112, section 6.1. In HTTP/1.0 there are no codings: whoever stands behind would take the chunks for the body. */
+/**
+ * RFC 9112, section 6.1: no coding but `chunked` is known here, and in HTTP/1.0 there is none at all: whoever stands
+ * behind would take the chunks for the body.
+ */
 function objectionToCoding(name: string, value: string, version: string): Objection | null {
   if (name.toLowerCase() !== 'transfer-encoding') return null;
   if (version !== '1.1') return malformed('HTTP/1.0 has no Transfer-Encoding.');
   if (value.toLowerCase() === 'chunked') return null;
-  // Named twice it would have to be decoded twice; two lines of it mean the same, and the parser refuses them.
-  const once = value.toLowerCase().indexOf('chunked') === value.length - 'chunked'.length;
-  if (once && CODED_BEFORE_CHUNKED.test(value)) {
-    return { code: 'not-implemented', detail: 'No transfer coding but chunked is known here.' };
-  }
   return malformed('The Transfer-Encoding is not chunked.');
 }
 
 /** RFC 9112, section 3.2: whoever stands behind may believe the other one of two. HTTP/1.0 may do without. */
 function objectionToHost({ host, version }: RequestHead, hosts: number): Objection | null {
   if (hosts > 1) return malformed('More than one Host.');
-  if (host === '' && hosts === 0 && version === '1.0') return null;
+  if (hosts === 0 && version === '1.1') return malformed('No Host.');
+  if (hosts === 0 && host === '') return null;
   return HOST.test(host) ? null : malformed('The Host is not well formed.');
+}
+
+function objectionToSize(uriBytes: number, fields: number, headerBytes: number): Objection | null {
+  if (uriBytes > LIMITS.uriBytes) return tooMuch('uri-too-long', LIMITS.uriBytes, 'bytes');
+  if (fields > LIMITS.headerFields) return tooMuch('headers-too-large', LIMITS.headerFields, 'fields');
+  return headerBytes > LIMITS.headerBytes ? tooMuch('headers-too-large', LIMITS.headerBytes, 'bytes') : null;
 }
 
 function malformed(detail: string): Objection {

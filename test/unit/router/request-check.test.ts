@@ -42,6 +42,7 @@ test('two hosts are refused, equal ones too', () => {
 
 test('HTTP/1.0 may do without a host, HTTP/1.1 may not name an empty one', () => {
   expect(codeFor([], { host: '', version: '1.0' })).toBeNull();
+  expect(codeFor([], { host: '' })).toBe('bad-request');
   expect(codeFor([['Host', '']], { host: '', version: '1.1' })).toBe('bad-request');
 });
 
@@ -52,8 +53,8 @@ test.each(['0.9', '2.0'])('version %s is refused', (version) => {
 test.each([
   ['chunked', null],
   ['CHUNKED', null],
-  ['gzip, chunked', 'not-implemented'],
-  ['identity,chunked', 'not-implemented'],
+  ['gzip, chunked', 'bad-request'],
+  ['identity,chunked', 'bad-request'],
   [',chunked', 'bad-request'],
   ['chunked, chunked', 'bad-request'],
   ['chunked, gzip', 'bad-request'],
