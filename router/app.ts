@@ -7,7 +7,8 @@ import type { FleetHolder } from './fleet/holder.ts';
 import type { Courier } from './forward/courier.ts';
 import type { Monitor } from './health/monitor.ts';
 import { bucketOf } from './placement/hash.ts';
-import { clientAddress, hasTwoHosts } from './request-head.ts';
+import { objectionTo } from './request-check.ts';
+import { clientAddress } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { RequestLine } from './telemetry/log.ts';
@@ -31,6 +32,9 @@ const CELL_LESS: ReadonlySet<RefusalCode> = new Set([
   'cell-overloaded',
   'cell-timeout',
 ]);
+
+/** Those of RFC 9110 that a client may use; any other that the parser knows passes as well. */
+const METHODS_ALLOWED = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -65,13 +69,20 @@ export class App {
     } else this.#serveTenant(exchange, fleet, answer, early);
   }
 
-  /** What no cell is ever asked: methods and paths that are not for clients, and anything before the router knows. */
+  /**
+   * What no cell is ever asked: requests that mean two things, methods and paths that are not for clients, and anything
+   * before the router knows.
+   */
   #admissible(exchange: Exchange): boolean {
     const { method, target, path } = exchange.head;
-    if (method === 'TRACE' || method === 'CONNECT') {
-      exchange.refuse('method-not-allowed', null, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
-    } else if (!target.startsWith('/')) exchange.refuse('bad-request', 'The target is not a path.');
-    else if (hasTwoHosts(exchange.head)) exchange.refuse('bad-request', 'More than one Host.');
+    const objection = objectionTo(exchange.head);
+    if (objection !== null) exchange.refuse(objection.code, objection.detail);
+    else if (method === 'TRACE' || method === 'CONNECT') {
+      exchange.refuse('method-not-allowed', null, METHODS_ALLOWED);
+    }
+    // It asks what the whole service can do (RFC 9110, section 9.3.7): to clients that is the router.
+    else if (target === '*' && method === 'OPTIONS') exchange.answerEmpty(204, ['allow', METHODS_ALLOWED]);
+    else if (!target.startsWith('/')) exchange.refuse('bad-request', 'The target is not a path.');
     else if (isCellgatePath(path)) exchange.refuse('bad-request', 'This path is not for clients.');
     else if (!this.#parts.monitor.ready) exchange.refuse('router-not-ready', null);
     else return true;

@@ -107,6 +107,7 @@ const schema = z.object({
   DRAIN_GRACE_MS: ms(0),
   DRAIN_TIMEOUT_MS: ms(30_000),
   TRUSTED_PROXIES: cidrs.default(() => new BlockList()),
+  MAX_CONNECTIONS: wholeNumber(20_000, 1, 1_000_000),
   MAX_BODY_BYTES: wholeNumber(0, 0, Number.MAX_SAFE_INTEGER).transform((value) =>
     value === 0 ? null : value,
   ),

@@ -46,9 +46,19 @@ export const REFUSALS = {
     title: 'The request body is larger than allowed.',
     proxyStatus: 'http_request_error',
   },
+  'uri-too-long': {
+    status: 414,
+    title: 'The request target is longer than allowed.',
+    proxyStatus: 'http_request_error',
+  },
   'expectation-failed': {
     status: 417,
     title: 'The Expect header asks for something other than 100-continue.',
+    proxyStatus: 'http_request_error',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The header fields are larger, or more, than allowed.',
     proxyStatus: 'http_request_error',
   },
   'cell-connection-failed': {

@@ -34,9 +34,15 @@ export class Exchange {
   code: RefusalCode | null = null;
   /** The answer is a stream of server-sent events: it has no end of its own. */
   eventStream = false;
+  /** Nobody knows how long the answer will be: it may pause for longer than one whose length was told. */
+  endless = false;
+  /** Who brings the answer; told when it has stopped coming. */
+  source: { stalled(): void } | null = null;
   /** How long the cell may take until the head of its answer. */
   timeoutMs: number;
   readonly #startedAtMs = performance.now();
+  /** The client waits for a word before it sends its body (RFC 9110, section 10.1.1). */
+  #awaitsContinue: boolean;
   #headMs: number | null = null;
   #status: number | null = null;
   readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
@@ -53,6 +59,7 @@ export class Exchange {
     this.head = head;
     this.kind = kind;
     this.timeoutMs = timeoutMs;
+    this.#awaitsContinue = head.version === '1.1' && request.headers.expect !== undefined;
     this.requestId = requestIdFrom(headerOf(head, 'x-request-id'));
     // `close` comes exactly once, however a response ends: sent whole, cut, or left by the client.
     response.once('close', () => this.#end());
@@ -73,10 +80,45 @@ export class Exchange {
     this.#headMs = performance.now() - this.#startedAtMs;
   }
 
+  /** The body is wanted: there is a cell for it. A client that waits to be asked is asked now. */
+  inviteBody(): void {
+    if (this.#awaitsContinue) this.response.writeContinue();
+    this.#awaitsContinue = false;
+  }
+
+  /** Answers with a status and fields alone. */
+  answerEmpty(status: number, headers: readonly string[]): void {
+    if (!this.open) return;
+    this.answering(status);
+    this.response.writeHead(status, [...headers, 'x-request-id', this.requestId]);
+    this.response.end();
+  }
+
+  /** The client does not keep up. One that waits for the head of an answer is told so; what has begun is cut. */
+  tooSlow(): void {
+    if (this.open) this.rejected(408);
+    // A reset: the kernel would go on for minutes to deliver what the client does not take.
+    else this.request.socket.resetAndDestroy();
+  }
+
+  /** The message itself can not be read on: its answer is a bare status, as the parser gives it, and the last one. */
+  rejected(status: number): void {
+    this.closeAfterwards();
+    this.served = null;
+    this.answerEmpty(status, ['content-length', '0']);
+  }
+
+  /** The connection is not to be read any further: what follows on it can not be told from what came before. */
+  closeAfterwards(): void {
+    this.response.shouldKeepAlive = false;
+  }
+
   /** Answers with one of the router's own refusals; does nothing when an answer has begun or the client is gone. */
   refuse(code: RefusalCode, detail: string | null, allow: string | null = null): void {
     if (!this.open) return;
     this.code = code;
+    // Where such a request ends is a guess, and so it is with a client that was not asked for its body yet.
+    if (code === 'bad-request' || this.#awaitsContinue) this.closeAfterwards();
     const answer = refusalAnswer(code, detail, this.requestId, allow);
     this.answering(answer.status);
     this.response.writeHead(answer.status, answer.headers);

@@ -41,6 +41,7 @@ async function run(config: Config): Promise<void> {
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
   metrics.observe({ monitor, fleets, lanes, holds: courier.holds });
+  metrics.observeClients(() => publicServer.connections);
   lanes.setFleet(fleets.active.cells);
   pools.setFleet(fleets.active.cells);
   fleets.onActivate(({ cells }) => {

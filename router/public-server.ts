@@ -1,20 +1,19 @@
 // The public listener: fastify and its proxy plugin in front, sockets and limits; it hands every request to the app.
-import { METHODS, ServerResponse, type IncomingMessage } from 'node:http';
+import { METHODS, ServerResponse, STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import httpProxy from '@fastify/http-proxy';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { App } from './app.ts';
 import type { Config } from './config.ts';
+import { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
 import type { Streams } from './forward/streams.ts';
-import type { RequestHead } from './request-head.ts';
+import { LIMITS } from './limits.ts';
+import { PaceKeeper } from './pace.ts';
+import { readHead } from './read-head.ts';
 
-/** How long a client may take. A slow body may be a slow line: it gets minutes; a head is small: it gets seconds. */
-const HEAD_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 300_000;
-const IDLE_TIMEOUT_MS = 65_000;
-const MAX_HEAD_BYTES = 16_384;
+/** How often the time-outs of heads and whole requests are looked at: what they may be late by. */
+const LOOK_MS = 1_000;
 
 export class PublicServer {
   readonly #fastify: FastifyInstance;
@@ -24,34 +23,48 @@ export class PublicServer {
   /** Sockets that left the HTTP server with an upgrade: it no longer knows them. */
   readonly #upgraded = new Set<Socket>();
   readonly #open = new Set<Exchange>();
+  /** The newest exchange of each connection: none comes after one that says goodbye. */
+  readonly #newest = new WeakMap<Socket, Exchange>();
+  readonly #connections: Connections;
+  readonly #pace: PaceKeeper;
   #draining = false;
 
   constructor(app: App, config: Config, streams: Streams) {
     this.#app = app;
     this.#config = config;
     this.#streams = streams;
+    this.#connections = new Connections(config.MAX_CONNECTIONS);
+    this.#pace = new PaceKeeper(this.#open, { streamIdleMs: config.STREAM_IDLE_MS });
     this.#fastify = fastify({
       logger: false,
       rewriteUrl: hideFromFastify,
       exposeHeadRoutes: false,
       return503OnClosing: false,
       forceCloseConnections: 'idle',
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
-      clientErrorHandler: refuseMalformed,
+      requestTimeout: LIMITS.requestMs,
+      keepAliveTimeout: LIMITS.idleMs,
+      clientErrorHandler: (error, socket) => this.#refuseMalformed(error, socket),
       http: {
-        maxHeaderSize: MAX_HEAD_BYTES,
-        headersTimeout: HEAD_TIMEOUT_MS,
+        maxHeaderSize: LIMITS.headBytes,
+        headersTimeout: LIMITS.headMs,
+        connectionsCheckingInterval: LOOK_MS,
+        // The app refuses it: the server would go on with what comes behind.
+        requireHostHeader: false,
         shouldUpgradeCallback: opensWebSocket,
       },
     });
     this.#route();
     const { server } = this.#fastify;
+    // None is left out in silence: one that was could have changed where the body ends.
+    server.maxHeadersCount = 0;
+    server.on('connection', (socket) => this.#connections.opened(socket));
+    // It is told to go on when its body is wanted, see `Exchange.inviteBody`.
+    server.on('checkContinue', (request, response) => server.emit('request', request, response));
     server.on('upgrade', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
     // It comes with a bare socket like an upgrade; the app refuses it.
     server.on('connect', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
     server.on('checkExpectation', (request, response) => {
-      this.#exchange(request, response, request.url ?? '').refuse('expectation-failed', null);
+      this.#exchange(request, response, request.url ?? '')?.refuse('expectation-failed', null);
     });
   }
 
@@ -60,10 +73,18 @@ export class PublicServer {
     return await this.#fastify.listen({ host: this.#config.HOST, port: this.#config.PORT });
   }
 
+  /** Open connections of clients now. */
+  get connections(): number {
+    return this.#connections.count;
+  }
+
   /** From now on every answer asks its client to close the connection. */
   startDraining(): void {
     this.#draining = true;
-    for (const { response } of this.#open) response.shouldKeepAlive = false;
+    for (const exchange of this.#open) {
+      // Of requests in a row on one connection the last one says goodbye: the others would take its answer away.
+      if (this.#newest.get(exchange.request.socket) === exchange) exchange.closeAfterwards();
+    }
   }
 
   /**
@@ -72,6 +93,7 @@ export class PublicServer {
    */
   async close(limitMs: number): Promise<void> {
     this.startDraining();
+    this.#pace.stop();
     const { server } = this.#fastify;
     const cut = setTimeout(() => {
       server.closeAllConnections();
@@ -98,7 +120,8 @@ export class PublicServer {
       preRewrite: () => '/',
       handler: (request, reply) => {
         reply.hijack();
-        this.#app.serve(this.#exchange(request.raw, reply.raw, request.originalUrl));
+        const exchange = this.#exchange(request.raw, reply.raw, request.originalUrl);
+        if (exchange !== null) this.#app.serve(exchange);
       },
     });
   }
@@ -113,36 +136,53 @@ export class PublicServer {
     socket.on('error', () => undefined);
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
-    this.#app.serve(this.#exchange(request, response, request.url ?? '', 'tunnel'), early);
+    const exchange = this.#exchange(request, response, request.url ?? '', 'tunnel');
+    if (exchange === null) socket.destroy();
+    else this.#app.serve(exchange, early);
   }
 
+  /** Null: the request came behind one whose answer ends the connection, and nobody may see it. */
   #exchange(
     request: IncomingMessage,
     response: ServerResponse,
     target: string,
     kind: 'request' | 'tunnel' = 'request',
-  ): Exchange {
+  ): Exchange | null {
+    const { socket } = request;
+    if (this.#newest.get(socket)?.response.shouldKeepAlive === false) return null;
     if (this.#draining) response.shouldKeepAlive = false;
-    const head = this.#headOf(request, target);
+    const head = readHead(request, target, this.#config.TRUSTED_PROXIES);
     const exchange = new Exchange(request, response, head, kind, this.#config.CELL_TIMEOUT_MS);
+    this.#newest.set(socket, exchange);
     this.#open.add(exchange);
-    exchange.onEnd(() => this.#open.delete(exchange));
+    this.#connections.busy(socket);
+    exchange.onEnd(() => this.#ended(exchange, socket));
     return exchange;
   }
 
-  #headOf(request: IncomingMessage, rawTarget: string): RequestHead {
-    const peer = plainAddress(request.socket.remoteAddress ?? '');
-    const { target, host } = targetAndHost(rawTarget, request.headers.host ?? '');
-    const queryAt = target.indexOf('?');
-    return {
-      method: request.method ?? 'GET',
-      target,
-      path: queryAt === -1 ? target : target.slice(0, queryAt),
-      host,
-      rawHeaders: request.rawHeaders,
-      peer,
-      fromTrustedProxy: this.#config.TRUSTED_PROXIES.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4'),
-    };
+  #ended(exchange: Exchange, socket: Socket): void {
+    this.#open.delete(exchange);
+    this.#pace.ended(exchange);
+    if (this.#newest.get(socket) === exchange) this.#connections.quiet(socket);
+  }
+
+  /** What the HTTP parser itself refuses ends here; the connection can not be trusted any further. */
+  #refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+    const status = statusOf(error);
+    const newest = this.#newest.get(socket);
+    if (status === null || !socket.writable) socket.destroy();
+    else if (newest === undefined || !this.#open.has(newest)) {
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+      );
+      socket.destroySoon();
+    }
+    // The answers before it are still to come, and theirs is the connection until then.
+    else if (newest.request.complete) {
+      newest.closeAfterwards();
+      newest.onEnd(() => socket.destroySoon());
+    } else if (newest.open) newest.rejected(status);
+    else socket.destroy();
   }
 }
 
@@ -161,36 +201,15 @@ function hideFromFastify({ method, headers }: Pick<IncomingMessage, 'method' | '
  * RFC 6455, section 4.1. Any other upgrade is ignored and the request answered as it is (RFC 9110, section 7.8): one
  * with a body as well, because the bytes behind its head are not the WebSocket's.
  */
-function opensWebSocket({ method, headers }: IncomingMessage): boolean {
-  if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
+function opensWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
+  if (method !== 'GET' || httpVersion !== '1.1' || headers.upgrade?.toLowerCase() !== 'websocket')
+    return false;
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
-/** Absolute form: its authority replaces `Host`, and the cell gets the origin form (RFC 9112, section 3.2.2). */
-function targetAndHost(target: string, host: string): { target: string; host: string } {
-  if (target.startsWith('/')) return { target, host };
-  const absolute = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target);
-  if (absolute === null) return { target, host };
-  const rest = absolute[2] ?? '';
-  return { target: rest.startsWith('/') ? rest : `/${rest}`, host: absolute[1] ?? host };
-}
-
-/** An IPv4 peer on a dual-stack listener comes as `::ffff:10.0.0.1`. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
-}
-
-/** What the HTTP parser itself refuses ends here; the connection can not be trusted any further. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+/** The status that a fault of the parser is answered with; null: the client has left amid a request. */
+function statusOf({ code }: NodeJS.ErrnoException): number | null {
+  if (code === 'HPE_INVALID_EOF_STATE' || code === 'ECONNRESET') return null;
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
 }

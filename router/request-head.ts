@@ -2,6 +2,8 @@
 
 export type RequestHead = {
   method: string;
+  /** The HTTP version it came in: `1.1`. */
+  version: string;
   /** The request target as it came, byte for byte (as Latin-1). */
   target: string;
   /** The target's path: up to the first `?`. */
@@ -38,16 +40,6 @@ export function listOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, name: st
     list = list === null ? (rawHeaders[i + 1] ?? '') : `${list}, ${rawHeaders[i + 1]}`;
   }
   return list;
-}
-
-/** RFC 9112, section 3.2: such a request is refused, because whoever stands behind may believe the other one. */
-export function hasTwoHosts({ rawHeaders }: RequestHead): boolean {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? '';
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-  }
-  return hosts > 1;
 }
 
 /**

@@ -1,6 +1,5 @@
 // What a tenant ID may be, wherever it comes from: a request, a token, a pin, the admin port.
-
-const TENANT_MAX_BYTES = 128;
+import { LIMITS } from './limits.ts';
 
 /**
  * Letters, marks, digits, punctuation and symbols of any script. No white space, no control or format characters
@@ -14,11 +13,14 @@ const PLAIN = /^[A-Za-z0-9._:@-]{1,128}$/;
 export function isTenantId(id: string): boolean {
   if (PLAIN.test(id)) return true;
   return (
-    PRINTABLE.test(id) && !id.includes(',') && id.isWellFormed() && Buffer.byteLength(id) <= TENANT_MAX_BYTES
+    PRINTABLE.test(id) &&
+    !id.includes(',') &&
+    id.isWellFormed() &&
+    Buffer.byteLength(id) <= LIMITS.tenantBytes
   );
 }
 
-export const TENANT_ID_ALLOWED = `1–${TENANT_MAX_BYTES} bytes of UTF-8, printable, no white space, no comma`;
+export const TENANT_ID_ALLOWED = `1–${LIMITS.tenantBytes} bytes of UTF-8, printable, no white space, no comma`;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

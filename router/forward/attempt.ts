@@ -1,9 +1,10 @@
 // One sending of one request to one cell: head and body go straight through, paced and cut from either side.
-import type { Dispatcher, Pool } from 'undici';
+import type { IncomingHttpHeaders } from 'node:http';
+import { errors, type Dispatcher, type Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
 import type { BodySource } from './body-source.ts';
-import { cellFailure, ClientGone, type CellFailure } from './failure.ts';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { cellFailure, ClientGone, OddlyCoded, type CellFailure } from './failure.ts';
+import { isOddlyCoded, reasonOf, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
 export type AttemptEnd =
@@ -24,13 +25,9 @@ export type AttemptEvents = {
 };
 
 const MISDIRECTED = 421;
+const RESET_CONTENT = 205;
 /** What a cell may say about a misdirected request. */
 const MISDIRECTED_MAX_BYTES = 4_096;
-
-/** Server-sent events may be silent for as long as they like. */
-function expectsEvents({ request }: Exchange): boolean {
-  return request.headers.accept?.includes('text/event-stream') === true;
-}
 
 /** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
 function isEventStream(headers: readonly string[], { head }: Exchange): boolean {
@@ -52,6 +49,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #headWritten = false;
   #finished = false;
+  /** What the cell sends as a body goes no further. */
+  #bodyless = false;
   #misdirected: Buffer[] | null = null;
 
   /** `deadline`: when nobody waits for the answer any more, in epoch milliseconds of the cell's clock. */
@@ -75,13 +74,15 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /** Sends the request; how it goes is told to the events. */
   sendRequest(pool: Pool, body: BodySource | null): void {
     const { exchange } = this;
+    exchange.inviteBody();
     this.dispatch(pool, {
       path: exchange.head.target,
       method: exchange.head.method,
       headers: this.headers(),
       body: body?.open() ?? null,
       headersTimeout: exchange.timeoutMs,
-      bodyTimeout: expectsEvents(exchange) ? 0 : exchange.timeoutMs,
+      // Pauses amid the answer are looked after by the pace keeper: how long they may be depends on its head.
+      bodyTimeout: 0,
     });
   }
 
@@ -130,25 +131,38 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#finished) controller.abort(new ClientGone());
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _: IncomingHttpHeaders,
+    reason?: string,
+  ): void {
     // Interim answers (100, 103) end here: an HTTP/1.0 client could take one for the answer itself.
     if (status < 200) return;
     if (status === MISDIRECTED) {
       this.#misdirected = [];
       return;
     }
+    const raw = rawFields(controller.rawHeaders);
+    if (isOddlyCoded(raw)) {
+      controller.abort(new OddlyCoded());
+      return;
+    }
     const { exchange } = this;
     const { response } = exchange;
-    const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, exchange.requestId);
+    const headers = responseHeaders(raw, this.served.cell, exchange.requestId, status);
     exchange.eventStream = isEventStream(headers, exchange);
     if (exchange.eventStream && !this.streams(() => this.#endEvents())) {
       this.cancel();
       return;
     }
+    this.#bodyless = status === RESET_CONTENT;
+    exchange.endless = !saysItsLength(raw);
+    exchange.source = this;
     this.#events.answered(status);
     exchange.answering(status);
     this.#headWritten = true;
-    response.writeHead(status, headers);
+    response.writeHead(status, reasonOf(status, reason), headers);
     response.on('drain', () => controller.resume());
     // An event stream's client waits for the head, not for the first event.
     if (exchange.eventStream) response.flushHeaders();
@@ -160,7 +174,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       if (size <= MISDIRECTED_MAX_BYTES) this.#misdirected.push(chunk);
       return;
     }
-    if (!this.exchange.response.write(chunk)) controller.pause();
+    if (!this.#bodyless && !this.exchange.response.write(chunk)) controller.pause();
   }
 
   onResponseEnd(): void {
@@ -168,6 +182,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#finished = true;
     if (this.#misdirected === null) this.exchange.response.end();
     else this.#events.ended({ kind: 'misdirected', epoch: epochIn(Buffer.concat(this.#misdirected)) });
+  }
+
+  /** Its length was told, and yet nothing has come for as long as a cell may take. */
+  stalled(): void {
+    this.#controller?.abort(new errors.BodyTimeoutError());
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {

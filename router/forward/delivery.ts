@@ -1,13 +1,10 @@
 // What is known of one request on its way to the cells of one home, and how often it may still be sent.
 import type { Exchange } from '../exchange.ts';
+import { LIMITS } from '../limits.ts';
 import type { Attempt } from './attempt.ts';
 import type { BodySource } from './body-source.ts';
 import type { Waiting } from './holds.ts';
 import type { EarlyBytes } from './tunnel.ts';
-
-/** One client's request writes its bytes to a cell at most twice and opens at most three connections. */
-const MAX_WRITES = 2;
-const MAX_CONNECTIONS = 3;
 
 /** RFC 9110, section 9.2.2, and QUERY, which is safe. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY']);
@@ -57,7 +54,11 @@ export class Delivery implements Waiting {
 
   /** Whether it may be sent to a cell once more. */
   get repeatable(): boolean {
-    return this.writes < MAX_WRITES && this.connections < MAX_CONNECTIONS && (this.body?.replayable ?? true);
+    return (
+      this.writes < LIMITS.sendings &&
+      this.connections < LIMITS.connections &&
+      (this.body?.replayable ?? true)
+    );
   }
 
   get idempotent(): boolean {

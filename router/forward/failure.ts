@@ -25,6 +25,11 @@ export class ClientGone extends Error {
   override name = 'ClientGone';
 }
 
+/** The cell's answer has a transfer coding that nobody has asked for: its bytes would pass for what they are not. */
+export class OddlyCoded extends Error {
+  override name = 'OddlyCoded';
+}
+
 const NO_CONNECTION = new Map([
   ['ECONNREFUSED', 'connection refused'],
   ['UND_ERR_CONNECT_TIMEOUT', 'connect timed out'],
@@ -60,7 +65,7 @@ export function cellFailure(error: unknown): CellFailure {
     };
   }
   // Most errors of the parser carry no code, only the name of their class.
-  if (kind === 'HTTPParserError' || MALFORMED.test(name)) {
+  if (kind === 'HTTPParserError' || kind === 'OddlyCoded' || MALFORMED.test(name)) {
     return { code: 'cell-bad-response', detail: 'not a well-formed answer', blame: 'answer' };
   }
   if (

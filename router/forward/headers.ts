@@ -1,4 +1,5 @@
 // The header lists of both directions: what is dropped, what is added, in which order.
+import { STATUS_CODES } from 'node:http';
 import type { Choice } from '../choose-cell.ts';
 import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
@@ -18,6 +19,12 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 
+/**
+ * Whom a message is for and where it ends: no `Connection` header may take these away, and none may come again as
+ * `content_length` for a cell that takes `_` for `-`.
+ */
+const FRAMING = new Set(['host', 'content-length']);
+
 /** Names that the router alone may set towards a cell; `Expect` it has answered itself. */
 const OURS = new Set([
   'x-tenant-id',
@@ -29,9 +36,6 @@ const OURS = new Set([
   'x-forwarded-host',
 ]);
 
-/** No `Connection` header may take these away: requests would change their meaning without them. */
-const NEVER_NAMED = new Set(['host', 'content-length']);
-
 /** What a header list of the `Connection` kind names, in lower case; null in the ordinary case of nothing special. */
 function namedByConnection(value: string | null): Set<string> | null {
   if (value === null || /^(close|keep-alive|upgrade)?$/i.test(value)) return null;
@@ -39,14 +43,15 @@ function namedByConnection(value: string | null): Set<string> | null {
     value
       .split(',')
       .map((name) => name.trim().toLowerCase())
-      .filter((name) => !NEVER_NAMED.has(name)),
+      .filter((name) => !FRAMING.has(name)),
   );
 }
 
 /** `X_Tenant_Id` becomes `X-Tenant-Id` in many a framework: what could pass for one of ours goes too. */
 function isReserved(name: string): boolean {
   const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
-  return OURS.has(plain) || plain.startsWith('x-cell-') || (plain !== name && tellsOfProxies(plain));
+  if (OURS.has(plain) || plain.startsWith('x-cell-')) return true;
+  return plain !== name && (tellsOfProxies(plain) || HOP_BY_HOP.has(plain) || FRAMING.has(plain));
 }
 
 /** What a proxy says of those before it (RFC 7239, and its elder kin): believed of a trusted one alone. */
@@ -104,7 +109,12 @@ function pushForwarded(out: string[], head: RequestHead): void {
  * The header list for the client: the cell's fields in their order and case, without hop-by-hop fields, then ours.
  * `raw`: names and values in turn, as bytes.
  */
-export function responseHeaders(raw: readonly Buffer[], cell: string, requestId: string): string[] {
+export function responseHeaders(
+  raw: readonly Buffer[],
+  cell: string,
+  requestId: string,
+  status = 200,
+): string[] {
   const fields = raw.map((part) => part.toString('latin1'));
   const named = namedByConnection(listOf({ rawHeaders: fields }, 'connection'));
   const out: string[] = [];
@@ -113,8 +123,35 @@ export function responseHeaders(raw: readonly Buffer[], cell: string, requestId:
     const name = original.toLowerCase();
     if (HOP_BY_HOP.has(name) || named?.has(name) === true) continue;
     if (name === 'x-cell-id' || name === 'x-request-id') continue;
+    // RFC 9110, sections 8.6 and 15.3.6.
+    if (name === 'content-length' && (status === 204 || status === 205)) continue;
     out.push(original, fields[i + 1] ?? '');
   }
   out.push('x-cell-id', cell, 'x-request-id', requestId);
+  if (status === 205) out.push('content-length', '0');
   return out;
+}
+
+/** Whether an answer has a transfer coding other than `chunked`: the bytes behind it are not what they seem. */
+export function isOddlyCoded(raw: readonly Buffer[]): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (isNamed(raw[i], 'transfer-encoding') && !isNamed(raw[i + 1], 'chunked')) return true;
+  }
+  return false;
+}
+
+/** Whether an answer tells how long it is. */
+export function saysItsLength(raw: readonly Buffer[]): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) if (isNamed(raw[i], 'content-length')) return true;
+  return false;
+}
+
+function isNamed(bytes: Buffer | undefined, name: string): boolean {
+  return bytes?.length === name.length && bytes.toString('latin1').toLowerCase() === name;
+}
+
+/** The cell's own reason phrase, where it can be written as it came. */
+export function reasonOf(status: number, reason: string | undefined): string {
+  if (reason !== undefined && /^[\t\x20-\x7e]*$/.test(reason)) return reason;
+  return STATUS_CODES[status] ?? '';
 }

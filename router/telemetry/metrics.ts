@@ -62,6 +62,18 @@ export class Metrics {
     this.#observeVerdicts(parts.monitor);
   }
 
+  /** `count` answers how many connections clients have open. */
+  observeClients(count: () => number): void {
+    this.#gauge(
+      'cellgate_client_connections',
+      'Open connections of clients to the public listener.',
+      [],
+      (gauge) => {
+        gauge.set(count());
+      },
+    );
+  }
+
   #observeCells(monitor: Monitor, fleets: FleetHolder): void {
     this.#gauge(
       'cellgate_cell_up',

@@ -206,8 +206,10 @@ test.each([
   expect(answer.body).not.toContain('0\r\n\r\n');
 });
 
-test('an answer that stalls for longer than the time-out is cut', async () => {
-  cell.scripts.set('/stalled', (_, response) => response.write('part'));
+test('an answer of known length that stalls for longer than the time-out is cut', async () => {
+  cell.scripts.set('/stalled', (_, response) =>
+    response.writeHead(200, { 'content-length': 9 }).write('part'),
+  );
   expect(await askAs('acme', 'GET /stalled')).toMatchObject({ status: 200, whole: false });
 });
 

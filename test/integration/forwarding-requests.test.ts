@@ -1,4 +1,5 @@
 // Methods and targets reach the cell byte for byte; what is not well-formed HTTP is refused with a clear status.
+import { METHODS } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, head, openClient, pairs, valuesOf } from '../support/raw-http.ts';
 import { fleetOf, startRouter, type RunningRouter } from '../support/router.ts';
@@ -33,7 +34,7 @@ test.each([
   '/{curly}|pipe^`"<>',
   '/semi;colon,comma:colon@at',
   '/:tenant/*',
-  '/long?'.padEnd(8000, 'a'),
+  '/long?'.padEnd(8192, 'a'),
 ])('the target %s reaches the cell byte for byte', async (target) => {
   cell.seen.length = 0;
   const answer = await ask(router.port, head(`GET ${target}`));
@@ -51,14 +52,14 @@ test.each([
   expect(cell.seen[0]).toMatchObject({ url: path, headers: { host } });
 });
 
-test.each(['PROPFIND', 'PURGE', 'M-SEARCH', 'REPORT', 'LINK', 'MKCALENDAR', 'QUERY', 'OPTIONS', 'DELETE'])(
-  '%s passes',
-  async (method) => {
-    const answer = await ask(router.port, head(`${method} /any`));
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.body)).toMatchObject({ method });
-  },
-);
+/** RFC 9110's, WebDAV's, and those of caches and devices. */
+const PASSING = METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE' && method !== 'HEAD');
+
+test.each(PASSING)('%s passes', async (method) => {
+  const answer = await ask(router.port, head(`${method} /any`));
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(answer.body)).toMatchObject({ method });
+});
 
 test('TRACE is refused, with the methods that are allowed', async () => {
   const answer = await ask(router.port, head('TRACE /'));
@@ -89,7 +90,7 @@ test('clients that break off behind a CONNECT or an upgrade do not harm the rout
 });
 
 test.each([
-  ['*', 'OPTIONS'],
+  ['*', 'GET'],
   ['shop.test:443', 'GET'],
   ['ftp://shop.test/a', 'GET'],
 ])('the target %s of %s is refused', async (target, method) => {
@@ -128,8 +129,8 @@ test('an unknown method is a 400', async () => {
   expect((await ask(router.port, head('FETCH /'))).status).toBe(400);
 });
 
-test('a head that is too long is a 431, and the router goes on', async () => {
-  expect((await ask(router.port, head('GET /', `X-Long: ${'a'.repeat(20_000)}`))).status).toBe(431);
+test('a head beyond all reading is a 431, and the router goes on', async () => {
+  expect((await ask(router.port, head('GET /', `X-Long: ${'a'.repeat(100_000)}`))).status).toBe(431);
   expect((await ask(router.port, head('GET /'))).status).toBe(200);
 });
 
@@ -150,12 +151,12 @@ test('pipelined requests are answered in their order', async () => {
   client.close();
 });
 
-test('many fields pass', async () => {
+test('as many fields as a request may have pass', async () => {
   cell.seen.length = 0;
-  const fields = Array.from({ length: 400 }, (_, i) => `X-Field-${i}: ${i}`);
+  const fields = Array.from({ length: 98 }, (_, i) => `X-Field-${i}: ${i}`);
   expect((await ask(router.port, head('GET /many', ...fields))).status).toBe(200);
   const names = pairs(cell.seen[0]?.rawHeaders ?? []).map(([name]) => name);
-  expect(names.filter((name) => name.startsWith('X-Field-'))).toHaveLength(400);
+  expect(names.filter((name) => name.startsWith('X-Field-'))).toHaveLength(98);
 });
 
 test('after all of these every connection between the router and clients is gone', async () => {

@@ -104,7 +104,7 @@ test.each<[string, string, Expected]>([
   ],
   [
     'a target that is no path',
-    head('OPTIONS *'),
+    head('GET ftp://shop.test/a'),
     { status: 400, code: 'bad-request', proxyStatus: 'http_request_error' },
   ],
   [

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { Balancer } from '../support/balancer.ts';
 import { ask, head, openClient, valuesOf, type RawClient } from '../support/raw-http.ts';
 import { startRedis } from '../support/redis.ts';
 import { fleetOf, startRouter, type RunningRouter } from '../support/router.ts';
@@ -169,6 +170,40 @@ test('under load no request of a client is lost that heeds `Connection: close`',
   const stopped = router.stop();
   await Promise.all(workers);
   expect(await stopped).toBe(0);
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
+});
+
+test('routers behind a balancer that reads /readyz are replaced one by one, and no request fails', async () => {
+  const redis = await startRedis();
+  const balancer = new Balancer();
+  onTestFinished(async () => {
+    balancer.close();
+    await redis.stop();
+  });
+  let replaced = 0;
+  // Long enough for the balancer to have looked, however busy the machine is.
+  const next = async (): Promise<RunningRouter> => {
+    replaced += 1;
+    return await start({ REDIS_URL: redis.url, ROUTER_ID: `router-${replaced}`, DRAIN_GRACE_MS: '3000' });
+  };
+  const routers = await Promise.all([next(), next()]);
+  for (const router of routers) balancer.add(router);
+  const statuses: number[] = [];
+  const over = new AbortController();
+  const work = async (method: string): Promise<void> => {
+    while (!over.signal.aborted) statuses.push(await balancer.send(method, method === 'POST' ? 'hello' : ''));
+  };
+  const workers = Array.from({ length: 8 }, (_, i) => work(i % 2 === 0 ? 'GET' : 'POST'));
+  for (const leaving of routers) {
+    const fresh = await next();
+    balancer.add(fresh);
+    const served = statuses.length;
+    await until('traffic flows', () => statuses.length > served + 200);
+    expect(await leaving.stop()).toBe(0);
+    expect(balancer.uses(leaving)).toBe(false);
+  }
+  over.abort();
+  await Promise.all(workers);
   expect(statuses.filter((status) => status !== 200)).toEqual([]);
 });
 

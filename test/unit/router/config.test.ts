@@ -38,6 +38,8 @@ const NUMBERS = [
   ['DRAIN_GRACE_MS', 0, 86_400_000],
   ['DRAIN_TIMEOUT_MS', 0, 86_400_000],
   ['SLOW_MS', 0, 86_400_000],
+  ['STREAM_IDLE_MS', 0, 86_400_000],
+  ['MAX_CONNECTIONS', 1, 1_000_000],
   ['MAX_BODY_BYTES', 0, Number.MAX_SAFE_INTEGER],
 ] as const;
 
@@ -59,6 +61,7 @@ test('an empty environment is enough', () => {
     CELL_TIMEOUT_MS: 30_000,
     DNS_TTL_MS: 30_000,
     STREAM_IDLE_MS: 3_600_000,
+    MAX_CONNECTIONS: 20_000,
     MIN_DWELL_MS: 10_000,
     DRAIN_GRACE_MS: 0,
     DRAIN_TIMEOUT_MS: 30_000,

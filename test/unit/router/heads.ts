@@ -8,6 +8,7 @@ export function headOf({ headers = [], ...more }: Differences = {}): RequestHead
   const target = more.target ?? more.path ?? '/orders';
   return {
     method: 'GET',
+    version: '1.1',
     target,
     path: target.split('?')[0] ?? '',
     host: 'router.test:8080',

@@ -1,6 +1,6 @@
 // What the decisions read from a request's head.
 import { expect, test } from 'vitest';
-import { clientAddress, hasTwoHosts, headerOf, listOf } from '../../../router/request-head.ts';
+import { clientAddress, headerOf, listOf } from '../../../router/request-head.ts';
 import { headOf } from './heads.ts';
 
 const FORWARDED = (...values: string[]) => ({
@@ -31,13 +31,6 @@ test('headers of one name are one list', () => {
     ],
   });
   expect([listOf(head, 'via'), listOf(head, 'te')]).toEqual(['a, b, c', null]);
-});
-
-test('a second host is noticed, whatever its case, and an equal one too', () => {
-  const hosts = (...names: string[]) =>
-    headOf({ headers: names.map((name): [string, string] => [name, 'a']) });
-  expect(hasTwoHosts(hosts('Host', 'Accept', 'hOST'))).toBe(true);
-  expect([hasTwoHosts(hosts('Host')), hasTwoHosts(hosts('Hos', 'Hosts', 'Accept'))]).toEqual([false, false]);
 });
 
 test('the client is the peer', () => {

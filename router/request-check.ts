@@ -1,0 +1,68 @@
+// Whether the bytes of a request mean one thing only: what two readers could take for two things goes to no cell.
+import type { RefusalCode } from './errors.ts';
+import { LIMITS } from './limits.ts';
+import type { RequestHead } from './request-head.ts';
+
+export type Objection = { code: RefusalCode; detail: string };
+
+/** RFC 9110, section 4.2, and RFC 3986, section 3.2.2: a host and perhaps a port, without user information. */
+const HOST = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/i;
+
+/** What is wrong with the head of a request as a message (RFC 9112), or null. Said before anybody asks what it wants. */
+export function objectionTo(head: RequestHead): Objection | null {
+  const { rawHeaders, version } = head;
+  const fields = rawHeaders.length / 2;
+  if (version !== '1.1' && version !== '1.0') return malformed('Only HTTP/1.0 and HTTP/1.1 are spoken here.');
+  let bytes = fields * 4;
+  let hosts = 0;
+  let objection: Objection | null = null;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    const value = rawHeaders[i + 1] ?? '';
+    bytes += name.length + value.length;
+    // Three names matter; no other has these lengths often enough to be worth a lower-case copy of each name.
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    else if (name.length === 14) objection ??= objectionToLength(name, value);
+    else if (name.length === 17) objection ??= objectionToCoding(name, value, version);
+  }
+  // What is merely too large comes last: its connection goes on.
+  return objection ?? objectionToHost(head, hosts) ?? objectionToSize(head.target.length, fields, bytes);
+}
+
+function objectionToLength(name: string, value: string): Objection | null {
+  if (name.toLowerCase() !== 'content-length' || Number(value) <= Number.MAX_SAFE_INTEGER) return null;
+  return malformed('The Content-Length is no length.');
+}
+
+/**
+ * RFC 9112, section 6.1: no coding but `chunked` is known here, and in HTTP/1.0 there is none at all: whoever stands
+ * behind would take the chunks for the body.
+ */
+function objectionToCoding(name: string, value: string, version: string): Objection | null {
+  if (name.toLowerCase() !== 'transfer-encoding') return null;
+  if (version !== '1.1') return malformed('HTTP/1.0 has no Transfer-Encoding.');
+  if (value.toLowerCase() === 'chunked') return null;
+  return malformed('The Transfer-Encoding is not chunked.');
+}
+
+/** RFC 9112, section 3.2: whoever stands behind may believe the other one of two. HTTP/1.0 may do without. */
+function objectionToHost({ host, version }: RequestHead, hosts: number): Objection | null {
+  if (hosts > 1) return malformed('More than one Host.');
+  if (hosts === 0 && version === '1.1') return malformed('No Host.');
+  if (hosts === 0 && host === '') return null;
+  return HOST.test(host) ? null : malformed('The Host is not well formed.');
+}
+
+function objectionToSize(uriBytes: number, fields: number, headerBytes: number): Objection | null {
+  if (uriBytes > LIMITS.uriBytes) return tooMuch('uri-too-long', LIMITS.uriBytes, 'bytes');
+  if (fields > LIMITS.headerFields) return tooMuch('headers-too-large', LIMITS.headerFields, 'fields');
+  return headerBytes > LIMITS.headerBytes ? tooMuch('headers-too-large', LIMITS.headerBytes, 'bytes') : null;
+}
+
+function malformed(detail: string): Objection {
+  return { code: 'bad-request', detail };
+}
+
+function tooMuch(code: RefusalCode, most: number, unit: string): Objection {
+  return { code, detail: `At most ${most} ${unit}.` };
+}
