@@ -64,7 +64,7 @@ export class Rules {
   hear(cell: string, rules: Readonly<Record<string, unknown>>): void {
     for (const shown of Object.values(rules)) {
       const rule = readRule(shown);
-      if (rule === null || (cell !== rule.home && cell !== rule.neighbour)) continue;
+      if (rule === null || !this.#isOfPair(cell, rule)) continue;
       if (rule.epoch > (this.#shown.get(rule.home)?.epoch ?? 0)) this.#shown.set(rule.home, rule);
     }
   }
@@ -102,6 +102,12 @@ export class Rules {
 
   async close(): Promise<void> {
     await Promise.all([this.#fence.close(), this.#snapshot?.settled()]);
+  }
+
+  /** The pair is the one that this router knows: a rule may call whoever shows it the neighbour. */
+  #isOfPair(cell: string, { home, neighbour }: HealthRecord): boolean {
+    if (cell === home) return true;
+    return cell === neighbour && cell === this.view.recordOf(home).neighbour;
   }
 
   #isNews(rule: HealthRecord): boolean {

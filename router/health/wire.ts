@@ -105,10 +105,19 @@ export function readRecord(json: string): HealthRecord | null {
   return record.safeParse(parsed(json)).data ?? null;
 }
 
-/** A rule as a cell shows it: a record without `since` and `cause`. Null when it is malformed. */
+/**
+ * More than any home ever changes. The highest wins, so that one cell could show one that no change can go beyond.
+ */
+const SHOWN_EPOCH_MAX = 2 ** 52 - 1;
+
+/**
+ * A rule as a cell shows it: a record without `since` and `cause`, which are the store's to say. Null when it is
+ * malformed.
+ */
 export function readRule(value: unknown): HealthRecord | null {
   if (typeof value !== 'object' || value === null) return null;
-  return record.safeParse({ since: null, cause: null, ...value }).data ?? null;
+  const rule = record.safeParse({ ...value, since: null, cause: null }).data ?? null;
+  return rule !== null && rule.epoch <= SHOWN_EPOCH_MAX ? rule : null;
 }
 
 /** One event from its JSON, or null when it is malformed. What was refused meanwhile is kept elsewhere. */
