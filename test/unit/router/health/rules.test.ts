@@ -71,3 +71,22 @@ test('since when and why is the store’s to say', () => {
   const rule = { ...shown(AWAY), since: 8_999_999_999_999_999, cause: 'unreachable' };
   expect(after('cell-b', rule)).toMatchObject({ epoch: 5, since: null, cause: null });
 });
+
+test('what the store says of the same epoch completes what a cell showed, and is told', () => {
+  const { rules, told } = rulesHere();
+  rules.hear('cell-b', { 'cell-a': shown(AWAY) });
+  rules.adoptShown();
+  rules.learn([AWAY], false);
+  expect(told).toEqual([{ ...AWAY, since: null, cause: null }, AWAY]);
+  expect(rules.view.recordOf('cell-a')).toEqual(AWAY);
+  rules.learn([AWAY], false);
+  expect(told).toHaveLength(2);
+});
+
+test('an older record of the store does not undo what a cell showed', () => {
+  const { rules } = rulesHere();
+  rules.hear('cell-b', { 'cell-a': shown(AWAY) });
+  rules.adoptShown();
+  rules.learn([awayRecord('cell-a', 'cell-b', 4)], false);
+  expect(rules.view.recordOf('cell-a').epoch).toBe(5);
+});
