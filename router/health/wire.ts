@@ -18,6 +18,8 @@ const cell = z.string().min(1).max(256);
 const percent = z.number().min(0).max(100);
 const bucket = z.int().min(0).max(65_535);
 const epoch = z.int().min(1);
+/** Epoch milliseconds that are a date: others can be shown to nobody. */
+const moment = z.int().min(-8.64e15).max(8.64e15);
 
 /** Loose: what a newer release keeps in a record is brought back with it. */
 const record = z
@@ -32,8 +34,8 @@ const record = z
     shareBefore: percent,
     operation: z.int().nullable(),
     position: z.string().nullable(),
-    deadline: z.int().nullable(),
-    since: z.int().nullable(),
+    deadline: moment.nullable(),
+    since: moment.nullable(),
     cause: cause.nullable(),
     pins: z.record(z.string(), cell),
     moved: z.array(z.tuple([bucket, bucket])),
@@ -43,7 +45,7 @@ const record = z
   ) satisfies z.ZodType<HealthRecord>;
 
 const event = z.object({
-  at: z.int(),
+  at: moment,
   cell,
   from: state,
   to: state,

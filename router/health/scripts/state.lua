@@ -21,6 +21,11 @@ local function isWhole(value)
   return type(value) == 'number' and math.abs(value) < 2 ^ 53 and value == math.floor(value)
 end
 
+-- Epoch milliseconds that are a date.
+local function isMoment(value)
+  return isWhole(value) and math.abs(value) <= 8.64e15
+end
+
 local function isPercent(value)
   return type(value) == 'number' and value >= 0 and value <= 100
 end
@@ -37,7 +42,7 @@ end
 local FIELDS = {
   neighbour = orNull(isText), phase = function(value) return value == 'open' or value == 'closing' end,
   share = isPercent, shareBefore = isPercent, operation = orNull(isWhole), position = orNull(isText),
-  deadline = orNull(isWhole), since = orNull(isWhole), cause = orNull(isText), pins = isTable, moved = isTable,
+  deadline = orNull(isMoment), since = orNull(isMoment), cause = orNull(isText), pins = isTable, moved = isTable,
 }
 
 -- What the machines can not read (wire.ts) must not be decided upon either: they would never hear of it.
