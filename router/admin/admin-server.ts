@@ -3,6 +3,7 @@ import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Config } from '../config.ts';
 import { explain } from '../explain.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
+import { isEventId } from '../health/event-id.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Store } from '../health/store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -105,7 +106,7 @@ export class AdminServer {
     if (!Number.isInteger(limit) || limit < 1 || limit > EVENTS_MOST) {
       return problem(reply, 'admin-invalid', `limit: allowed are 1–${EVENTS_MOST}.`);
     }
-    if (after !== undefined && (typeof after !== 'string' || !/^\d{1,20}-\d{1,20}$/.test(after))) {
+    if (after !== undefined && (typeof after !== 'string' || !isEventId(after))) {
       return problem(reply, 'admin-invalid', 'after: allowed is the id of an event.');
     }
     try {

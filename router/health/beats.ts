@@ -125,10 +125,21 @@ export class Beats {
     if (reply.behind)
       this.#log.warn({ records: records.length }, 'the store lacks records, bringing them back');
     else this.#log.info({ records: records.length }, 'bringing the store what was known without it');
-    await this.#store.restore(records, this.#known.revision);
-    this.#toRestore = false;
+    await this.#bring(records);
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
-    return await this.#store.beat(this.#message());
+    // A stop takes the beat away: another one would have the store wait for a machine that is gone.
+    return this.#stopped ? reply : await this.#store.beat(this.#message());
+  }
+
+  async #bring(records: readonly HealthRecord[]): Promise<void> {
+    // Before it waits: what is learnt meanwhile is not among these, and asks for another time.
+    this.#toRestore = false;
+    try {
+      await this.#store.restore(records, this.#known.revision);
+    } catch (error) {
+      this.#toRestore = true;
+      throw error;
+    }
   }
 
   #message(): Beat {

@@ -27,7 +27,10 @@ export class Rules {
   readonly #snapshot: Snapshot | null;
   readonly #log: Logger;
   readonly #listeners: ((records: readonly HealthRecord[]) => void)[] = [];
-  /** Homes whose record is the best that was found without the store: a newer one found the same way replaces it. */
+  /**
+   * Homes whose record is the best that was found without the store: a newer one found the same way replaces it, and so
+   * does the store's own of the same epoch, which says since when and why.
+   */
   readonly #provisional = new Set<string>();
   /** The newest rule of each home that cells have shown since it was last looked at. */
   readonly #shown = new Map<string, HealthRecord>();
@@ -53,8 +56,8 @@ export class Rules {
   learn(records: readonly HealthRecord[], targetFirst: boolean): void {
     const atOnce: HealthRecord[] = [];
     for (const record of records) {
-      if (!this.view.isNewer(record)) continue;
-      if (targetFirst && this.#fence.lacks(record.target, record)) void this.#learnAfterTarget(record);
+      const waits = targetFirst && this.view.isNewer(record) && this.#fence.lacks(record.target, record);
+      if (waits) void this.#learnAfterTarget(record);
       else atOnce.push(record);
     }
     this.#takeOver(atOnce);
@@ -64,7 +67,7 @@ export class Rules {
   hear(cell: string, rules: Readonly<Record<string, unknown>>): void {
     for (const shown of Object.values(rules)) {
       const rule = readRule(shown);
-      if (rule === null || (cell !== rule.home && cell !== rule.neighbour)) continue;
+      if (rule === null || !this.#isOfPair(cell, rule)) continue;
       if (rule.epoch > (this.#shown.get(rule.home)?.epoch ?? 0)) this.#shown.set(rule.home, rule);
     }
   }
@@ -104,6 +107,12 @@ export class Rules {
     await Promise.all([this.#fence.close(), this.#snapshot?.settled()]);
   }
 
+  /** The pair is the one that this router knows: a rule may call whoever shows it the neighbour. */
+  #isOfPair(cell: string, { home, neighbour }: HealthRecord): boolean {
+    if (cell === home) return true;
+    return cell === neighbour && cell === this.view.recordOf(home).neighbour;
+  }
+
   #isNews(rule: HealthRecord): boolean {
     if (!this.view.has(rule.home) || rule.epoch <= this.view.recordOf(rule.home).epoch) return false;
     return this.#provisional.has(rule.home) || !this.view.knows(rule.home);
@@ -116,7 +125,7 @@ export class Rules {
   }
 
   #takeOver(records: readonly HealthRecord[]): void {
-    const newer = this.view.apply(records);
+    const newer = this.view.apply(records, this.#provisional);
     if (newer.length === 0) return;
     for (const { home, state, target, epoch, cause } of newer) {
       this.#log.warn({ home, state, target, epoch, cause }, 'verdict');

@@ -1,34 +1,42 @@
-// A short window of a cell's answers to clients: how many were bad, and whether more than one tenant saw it.
+// A short window of a cell's answers to clients: how many were bad, and whether that is so without the loudest tenant.
 
 /** Traffic tells something only over this many answers at least, within the window. */
 const MIN_ANSWERS = 20;
+/** And over this many of other tenants than the one with most bad answers. */
+const MIN_OF_OTHERS = 5;
 const RATIO = 0.5;
 const WINDOW_MS = 2_000;
 
+type Count = { answers: number; marked: number };
+
 export class TrafficWindow {
   #sinceMs = Number.NEGATIVE_INFINITY;
-  #answers = 0;
-  #marked = 0;
-  #firstTenant: string | null = null;
-  #severalTenants = false;
+  #all: Count = { answers: 0, marked: 0 };
+  /** Of a window's tenants alone: no longer than its answers are many. */
+  readonly #byTenant = new Map<string, Count>();
+  /** The tenant with the most marked answers. */
+  #loudest: Count | null = null;
 
   /** `marked`: whether this answer is of the kind that is watched for. `nowMs`: any monotonic clock. */
   count(marked: boolean, tenant: string | null, nowMs: number): void {
     if (nowMs - this.#sinceMs > WINDOW_MS) this.#restart(nowMs);
-    this.#answers += 1;
-    if (!marked) return;
-    this.#marked += 1;
-    const name = tenant ?? '';
-    if (this.#firstTenant === null) this.#firstTenant = name;
-    else if (this.#firstTenant !== name) this.#severalTenants = true;
+    const own = this.#countOf(tenant ?? '');
+    for (const count of [this.#all, own]) {
+      count.answers += 1;
+      if (marked) count.marked += 1;
+    }
+    if (marked && own.marked > (this.#loudest?.marked ?? 0)) this.#loudest = own;
   }
 
   /**
-   * Whether at least half of enough answers were marked, and not all of them one tenant's: what one tenant sends must
-   * not decide about a cell.
+   * Whether at least half of enough answers were marked, and half of what is left without the loudest tenant: what one
+   * tenant sends must not decide about a cell, nor what it sends and another one's chance error.
    */
   get exceeded(): boolean {
-    return this.#severalTenants && this.#answers >= MIN_ANSWERS && this.#marked / this.#answers >= RATIO;
+    const { answers, marked } = this.#all;
+    if (answers < MIN_ANSWERS || marked / answers < RATIO) return false;
+    const others = answers - (this.#loudest?.answers ?? 0);
+    return others >= MIN_OF_OTHERS && (marked - (this.#loudest?.marked ?? 0)) / others >= RATIO;
   }
 
   /** The same for a moment in time: a window that is over says nothing any more. */
@@ -38,7 +46,7 @@ export class TrafficWindow {
 
   /** In words, for a vote's reason. */
   get words(): string {
-    return `${this.#marked} of ${this.#answers} answers`;
+    return `${this.#all.marked} of ${this.#all.answers} answers`;
   }
 
   forget(): void {
@@ -47,9 +55,16 @@ export class TrafficWindow {
 
   #restart(nowMs: number): void {
     this.#sinceMs = nowMs;
-    this.#answers = 0;
-    this.#marked = 0;
-    this.#firstTenant = null;
-    this.#severalTenants = false;
+    this.#all = { answers: 0, marked: 0 };
+    this.#byTenant.clear();
+    this.#loudest = null;
+  }
+
+  #countOf(tenant: string): Count {
+    const known = this.#byTenant.get(tenant);
+    if (known !== undefined) return known;
+    const count = { answers: 0, marked: 0 };
+    this.#byTenant.set(tenant, count);
+    return count;
   }
 }

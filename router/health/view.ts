@@ -1,4 +1,5 @@
 // What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
+import { isDeepStrictEqual } from 'node:util';
 import type { Placement } from '../placement/placement.ts';
 import { initialRecord, type HealthRecord } from './record.ts';
 
@@ -19,11 +20,14 @@ export class HealthView {
     this.#rebuild();
   }
 
-  /** Takes over records, whatever way and order they came: for each home the higher epoch stands. */
-  apply(records: readonly HealthRecord[]): HealthRecord[] {
+  /**
+   * Takes over records, whatever way and order they came: for each home the higher epoch stands. The record of a
+   * `provisional` home gives way to another one of its own epoch, too. Answers those that were taken over.
+   */
+  apply(records: readonly HealthRecord[], provisional: ReadonlySet<string> = new Set()): HealthRecord[] {
     const newer = new Map<string, HealthRecord>();
     for (const record of records) {
-      if (!this.isNewer(record)) continue;
+      if (!this.isNewer(record) && !(provisional.has(record.home) && this.#isAnother(record))) continue;
       this.#records.set(record.home, record);
       newer.set(record.home, record);
     }
@@ -58,6 +62,11 @@ export class HealthView {
   /** The record to act on for a home; one that is not in the fleet has only ever served itself. */
   recordOf(home: string): HealthRecord {
     return this.#inForce.get(home) ?? initialRecord(home, null);
+  }
+
+  #isAnother(record: HealthRecord): boolean {
+    const known = this.#records.get(record.home);
+    return known?.epoch === record.epoch && !isDeepStrictEqual(known, record);
   }
 
   #rebuild(): void {

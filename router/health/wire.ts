@@ -18,6 +18,8 @@ const cell = z.string().min(1).max(256);
 const percent = z.number().min(0).max(100);
 const bucket = z.int().min(0).max(65_535);
 const epoch = z.int().min(1);
+/** Epoch milliseconds that are a date: others can be shown to nobody. */
+const moment = z.int().min(-8.64e15).max(8.64e15);
 
 /** Loose: what a newer release keeps in a record is brought back with it. */
 const record = z
@@ -32,8 +34,8 @@ const record = z
     shareBefore: percent,
     operation: z.int().nullable(),
     position: z.string().nullable(),
-    deadline: z.int().nullable(),
-    since: z.int().nullable(),
+    deadline: moment.nullable(),
+    since: moment.nullable(),
     cause: cause.nullable(),
     pins: z.record(z.string(), cell),
     moved: z.array(z.tuple([bucket, bucket])),
@@ -43,7 +45,7 @@ const record = z
   ) satisfies z.ZodType<HealthRecord>;
 
 const event = z.object({
-  at: z.int(),
+  at: moment,
   cell,
   from: state,
   to: state,
@@ -105,10 +107,19 @@ export function readRecord(json: string): HealthRecord | null {
   return record.safeParse(parsed(json)).data ?? null;
 }
 
-/** A rule as a cell shows it: a record without `since` and `cause`. Null when it is malformed. */
+/**
+ * More than any home ever changes. The highest wins, so that one cell could show one that no change can go beyond.
+ */
+const SHOWN_EPOCH_MAX = 2 ** 52 - 1;
+
+/**
+ * A rule as a cell shows it: a record without `since` and `cause`, which are the store's to say. Null when it is
+ * malformed.
+ */
 export function readRule(value: unknown): HealthRecord | null {
   if (typeof value !== 'object' || value === null) return null;
-  return record.safeParse({ since: null, cause: null, ...value }).data ?? null;
+  const rule = record.safeParse({ ...value, since: null, cause: null }).data ?? null;
+  return rule !== null && rule.epoch <= SHOWN_EPOCH_MAX ? rule : null;
 }
 
 /** One event from its JSON, or null when it is malformed. What was refused meanwhile is kept elsewhere. */

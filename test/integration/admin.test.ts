@@ -173,12 +173,18 @@ test('events come newest first, in pages', async () => {
   expect(await eventsNow(`?after=${newest?.id}`)).toEqual([]);
 });
 
-test.each(['limit=0', 'limit=1001', 'limit=x', 'limit=', 'limit=1&limit=2', 'after=x', 'after='])(
-  'events of %s are a 400',
-  async (query) => {
-    expect(await get(`/v1/events?${query}`)).toMatchObject({ status: 400, body: { code: 'admin-invalid' } });
-  },
-);
+test.each([
+  'limit=0',
+  'limit=1001',
+  'limit=x',
+  'limit=',
+  'limit=1&limit=2',
+  'after=x',
+  'after=',
+  'after=9999999999999999-0',
+])('events of %s are a 400', async (query) => {
+  expect(await get(`/v1/events?${query}`)).toMatchObject({ status: 400, body: { code: 'admin-invalid' } });
+});
 
 test('the gauges tell the state of every home', async () => {
   const samples = await metricsOf(router.admin);

@@ -185,6 +185,13 @@ test.each([
   ],
   ['an epoch that is no number', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), epoch: '9' })],
   [
+    'no more than who serves it',
+    '{"home":"cell-a","neighbour":"cell-b","state":"failed-over","target":"cell-b","epoch":9}',
+  ],
+  ['a share beyond all', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), share: 101 })],
+  ['a list that is none', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), moved: 'x' })],
+  ['a time without a number', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), since: 'then' })],
+  [
     'an epoch without end',
     JSON.stringify(awayRecord('cell-a', 'cell-b', 9)).replace('"epoch":9', '"epoch":1e999'),
   ],
@@ -198,7 +205,7 @@ test.each([
 
 test('a record that only looks right is left out and counted', async () => {
   const store = open();
-  const record = { ...awayRecord('cell-a', 'cell-b', 9), share: 101, moved: [[1], 'x'] };
+  const record = { ...awayRecord('cell-a', 'cell-b', 9), moved: [[1], 'x'] };
   await ask(`HSET ${STATE} record:cell-a ${JSON.stringify(JSON.stringify(record))}`);
   expect((await machine(store).beat(A_DOWN)).records).toEqual([]);
   expect(store.malformedCount()).toBe(1);

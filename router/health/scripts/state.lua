@@ -13,9 +13,45 @@ local function isEpoch(value)
   return type(value) == 'number' and value >= 1 and value < 2 ^ 53 and value == math.floor(value)
 end
 
+local function isText(value)
+  return type(value) == 'string'
+end
+
+local function isWhole(value)
+  return type(value) == 'number' and math.abs(value) < 2 ^ 53 and value == math.floor(value)
+end
+
+-- Epoch milliseconds that are a date.
+local function isMoment(value)
+  return isWhole(value) and math.abs(value) <= 8.64e15
+end
+
+local function isPercent(value)
+  return type(value) == 'number' and value >= 0 and value <= 100
+end
+
+local function isTable(value)
+  return type(value) == 'table'
+end
+
+local function orNull(is)
+  return function(value) return value == cjson.null or is(value) end
+end
+
+-- The fields beside those that name the home, its state and who serves it.
+local FIELDS = {
+  neighbour = orNull(isText), phase = function(value) return value == 'open' or value == 'closing' end,
+  share = isPercent, shareBefore = isPercent, operation = orNull(isWhole), position = orNull(isText),
+  deadline = orNull(isMoment), since = orNull(isMoment), cause = orNull(isText), pins = isTable, moved = isTable,
+}
+
+-- What the machines can not read (wire.ts) must not be decided upon either: they would never hear of it.
 local function isRecord(record, home)
-  return record and record.home == home and STATES[record.state] and isEpoch(record.epoch)
-    and (record.target == home or (type(record.target) == 'string' and record.target == record.neighbour))
+  if not record or record.home ~= home or not STATES[record.state] or not isEpoch(record.epoch) then return false end
+  for field, is in pairs(FIELDS) do
+    if not is(record[field]) then return false end
+  end
+  return record.target == home or (isText(record.target) and record.target == record.neighbour)
 end
 
 -- Decoding a thousand records at each beat took 6 ms; nearly all of them are at home. Those show it at their beginning, as

@@ -159,10 +159,10 @@ test('requests without a tenant count as one tenant’s', () => {
   expect(opinion.state).toBe('up');
 });
 
-test('a second tenant’s first bad answer is enough to believe the first one’s', () => {
+test('a second tenant’s first bad answer does not make the first one’s believed, a few more do', () => {
   const opinion = answer(up(), 0, 100, 0, ['acme']);
-  opinion.observeAnswer(true, 'bolt', 0);
-  expect(opinion.state).toBe('down');
+  expect(answer(opinion, 0, 4, 0, ['bolt']).state).toBe('up');
+  expect(answer(opinion, 0, 1, 0, ['bolt']).state).toBe('down');
 });
 
 test('a second tenant’s good answers do not witness against a cell', () => {

@@ -29,6 +29,22 @@ test('one tenant alone is not believed', () => {
   expect(counted(1_000, 0, ['acme', 'bolt']).exceeded).toBe(true);
 });
 
+test('one loud tenant is not believed because another one saw a chance error', () => {
+  const window = counted(1_000, 0, ['acme']);
+  window.count(true, 'bolt', 0);
+  expect(window.exceeded).toBe(false);
+  for (let i = 0; i < 10; i += 1) window.count(i % 3 === 0, 'bolt', 0);
+  expect(window.exceeded).toBe(false);
+});
+
+test('the others are heard beside a loud tenant, few as they are', () => {
+  const window = counted(1_000, 0, ['acme']);
+  for (let i = 0; i < 4; i += 1) window.count(true, ['bolt', 'cato'][i % 2] ?? '', 0);
+  expect(window.exceeded).toBe(false);
+  window.count(true, 'bolt', 0);
+  expect(window.exceeded).toBe(true);
+});
+
 test('a window is over after two seconds, counted from its first answer', () => {
   const window = counted(20, 0, undefined, 1_000);
   expect([window.exceededAt(3_000), window.exceededAt(3_001)]).toEqual([true, false]);

@@ -1,0 +1,104 @@
+// The beat: what is brought to the store, and in which order.
+import { pino } from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { Beats } from '../../../../router/health/beats.ts';
+import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import type { HealthRecord } from '../../../../router/health/record.ts';
+import type { Store } from '../../../../router/health/store.ts';
+import { awayRecord, homesOf } from '../../../support/machine.ts';
+import { until } from '../../../support/wait.ts';
+
+type Slow = Store & {
+  /** What was brought to it, in order: the homes' names. */
+  restored: string[][];
+  beats: number;
+  /** While it is set, what is brought is not answered. */
+  hold: boolean;
+  release(): void;
+};
+
+/** A store that answers `restore` when it is told to. */
+function slowStore(): Slow {
+  const store = createInProcessStore();
+  let release = (): void => undefined;
+  const slow: Slow = {
+    ...store,
+    restored: [],
+    beats: 0,
+    hold: false,
+    release: () => release(),
+    beat: async (beat) => {
+      slow.beats += 1;
+      return await store.beat(beat);
+    },
+    restore: async (records, revision) => {
+      slow.restored.push(records.map(({ home }) => home));
+      if (slow.hold) await new Promise<void>((resolve) => (release = resolve));
+      await store.restore(records, revision);
+    },
+  };
+  return slow;
+}
+
+function beating(store: Store, records: HealthRecord[]): Beats {
+  const homes = homesOf('cell-a', 'cell-b');
+  const beats = new Beats(store, pino({ level: 'silent' }), {
+    message: () => ({
+      router: 'r1',
+      fleetDigest: 'digest',
+      votes: {},
+      homes,
+      minDwellMs: 0,
+      neighbourLostMs: 0,
+      maxFailedOver: 0,
+    }),
+    records: () => records,
+    heard: () => undefined,
+    replied: () => undefined,
+    unanswered: () => undefined,
+  });
+  onTestFinished(() => beats.stop());
+  return beats;
+}
+
+test('what is learnt while records are being brought is brought next', async () => {
+  const [store, records] = [slowStore(), [awayRecord('cell-a', 'cell-b', 5)]];
+  const beats = beating(store, records);
+  store.hold = true;
+  beats.restoreSoon();
+  await until('the first is on its way', () => store.restored.length === 1);
+  records.push(awayRecord('cell-b', 'cell-a', 3));
+  beats.restoreSoon();
+  store.hold = false;
+  store.release();
+  await until('both are brought', () => store.restored.length === 2);
+  expect(store.restored).toEqual([['cell-a'], ['cell-a', 'cell-b']]);
+});
+
+test('what could not be brought is brought again', async () => {
+  const store = slowStore();
+  const moody: Store = {
+    ...store,
+    restore: async (records, revision) => {
+      await store.restore(records, revision);
+      if (store.restored.length === 1) throw new Error('away');
+    },
+  };
+  const beats = beating(moody, [awayRecord('cell-a', 'cell-b', 5)]);
+  beats.restoreSoon();
+  await until('it was tried again', () => store.restored.length === 2);
+  await until('the store has answered', () => beats.answered);
+});
+
+test('a router that has stopped while it brought records does not beat again', async () => {
+  const store = slowStore();
+  const beats = beating(store, [awayRecord('cell-a', 'cell-b', 5)]);
+  store.hold = true;
+  beats.restoreSoon();
+  await until('they are on their way', () => store.restored.length === 1);
+  beats.stop();
+  await store.leave('r1');
+  store.release();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(store.beats).toBe(1);
+});
