@@ -14,6 +14,8 @@ export type RunningRouter = {
   logs: LogLine[];
   /** A `GET` on the admin port; answers the JSON. */
   admin(path: string): Promise<unknown>;
+  /** All of `/metrics`. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -33,10 +35,14 @@ export async function startRouter(id: string, env: Record<string, string>): Prom
     const answer = await request(`${admin}${path}`);
     return await answer.body.json();
   };
+  const metrics = async (): Promise<string> => {
+    const answer = await request(`${admin}/metrics`);
+    return await answer.body.text();
+  };
   await until(`${id} is ready`, async () => {
     const answer = await request(`${admin}/readyz`);
     await answer.body.dump();
     return answer.statusCode === 200;
   });
-  return { id, url: address, child, logs, admin: ask, stop: () => child.stop() };
+  return { id, url: address, child, logs, admin: ask, metrics, stop: () => child.stop() };
 }

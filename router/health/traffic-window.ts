@@ -21,11 +21,12 @@ export class TrafficWindow {
   count(marked: boolean, tenant: string | null, nowMs: number): void {
     if (nowMs - this.#sinceMs > WINDOW_MS) this.#restart(nowMs);
     const own = this.#countOf(tenant ?? '');
-    for (const count of [this.#all, own]) {
-      count.answers += 1;
-      if (marked) count.marked += 1;
-    }
-    if (marked && own.marked > (this.#loudest?.marked ?? 0)) this.#loudest = own;
+    this.#all.answers += 1;
+    own.answers += 1;
+    if (!marked) return;
+    this.#all.marked += 1;
+    own.marked += 1;
+    if (own.marked > (this.#loudest?.marked ?? 0)) this.#loudest = own;
   }
 
   /**

@@ -1,6 +1,12 @@
 // The header lists of both directions, field by field.
 import { expect, test } from 'vitest';
-import { requestHeaders, responseHeaders } from '../../../../router/forward/headers.ts';
+import {
+  isOddlyCoded,
+  reasonOf,
+  requestHeaders,
+  responseHeaders,
+  saysItsLength,
+} from '../../../../router/forward/headers.ts';
 import type { RequestHead } from '../../../../router/request-head.ts';
 import { asLatin1, headOf } from '../heads.ts';
 
@@ -273,4 +279,34 @@ test('a cell can not say that it is another one', () => {
     ['x-cell-id', 'cell-b'],
     ['x-request-id', 'id-1'],
   ]);
+});
+
+test.each(['Content_Length', 'transfer_encoding', 'keep_alive', 'Proxy_Authorization', 'Connection_'])(
+  'a client’s %s is not taken for the name with a dash',
+  (name) => expect(passed([[name, '1']])).toEqual(name.endsWith('_') ? [[name, '1']] : []),
+);
+
+function raw(...fields: string[]): Buffer[] {
+  return fields.map((field) => Buffer.from(field, 'latin1'));
+}
+
+test('an answer that is coded otherwise than in chunks is noticed', () => {
+  expect(isOddlyCoded(raw('Transfer-Encoding', 'gzip, chunked'))).toBe(true);
+  expect(isOddlyCoded(raw('X', 'gzip', 'transfer-encoding', 'Chunked'))).toBe(false);
+});
+
+test('an answer that tells its length is known', () => {
+  expect([saysItsLength(raw('CONTENT-LENGTH', '0')), saysItsLength(raw('Content-Type', 'a'))]).toEqual([
+    true,
+    false,
+  ]);
+});
+
+test('a reason phrase is the cell’s where it can be written', () => {
+  expect([
+    reasonOf(200, 'Fine'),
+    reasonOf(200, ''),
+    reasonOf(404, 'caf\ufffd'),
+    reasonOf(299, 'a\rb'),
+  ]).toEqual(['Fine', '', 'Not Found', '']);
 });
