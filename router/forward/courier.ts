@@ -1,30 +1,19 @@
 // Steps 3 to 5 of a request, over as many sendings as it may have: choose, admit, send; hold, and send again.
 import { chooseCell } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
-import type { RefusalCode } from '../errors.ts';
 import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
-import type { Cause, HealthRecord, HeldWhy } from '../health/record.ts';
+import type { Cause, HealthRecord } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
+import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
-import type { CellFailure } from './failure.ts';
 import { Holds } from './holds.ts';
 import type { CellPools } from './pools.ts';
 import { Streams } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
-
-/** Sendings again come a little apart: what made the first ones fail may need a moment. */
-const RETRY_JITTER_MS = 20;
-
-const NOBODY_UP = 'Neither its cell nor the neighbour is up.';
-const HELD_BACK: Record<Exclude<HeldWhy, 'warming-up'>, string> = {
-  'no-target': NOBODY_UP,
-  budget: 'Its failover is held back: too many cells are away already.',
-  'suspect-release': 'Its failover is held back: a new release is to blame.',
-};
 
 /**
  * Causes by which a cell is given up with what is inside it. By any other one the cell that is left is alive, and
@@ -40,6 +29,7 @@ export class Courier {
   readonly #knowledge: CellKnowledge;
   readonly #lanes: Lanes;
   readonly #pools: CellPools;
+  readonly #aftermath: Aftermath;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #active = new Map<string, Set<Delivery>>();
   /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
@@ -52,6 +42,10 @@ export class Courier {
     this.#pools = pools;
     this.holds = new Holds({ holdMs: config.HOLD_MS, holdMax: config.HOLD_MAX });
     this.retries = new RetryBudget((cell) => lanes.insideOf(cell));
+    this.#aftermath = new Aftermath(knowledge, this.holds, this.retries, {
+      place: (delivery) => this.#place(delivery, 'again'),
+      crowded: (cell) => void this.#crowded.add(cell),
+    });
   }
 
   /** Sends a request to the cell that serves `home`'s tenants now, and sees it through to its end. */
@@ -67,7 +61,7 @@ export class Courier {
     const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(exchange.response.socket, early) : null;
     const delivery = new Delivery(exchange, home, tunnel, body, {
       place: () => this.#place(delivery, 'waited'),
-      giveUp: () => this.#giveUp(delivery),
+      giveUp: () => this.#aftermath.giveUp(delivery),
     });
     this.#remember(delivery);
     this.#place(delivery, 'new');
@@ -78,7 +72,7 @@ export class Courier {
     for (const record of records) {
       const { home, target, neighbour, cause } = record;
       if (ENDS_WHAT_IS_INSIDE.has(cause)) {
-        for (const delivery of this.#active.get(home) ?? []) this.#overtaken(delivery, target);
+        for (const delivery of this.#active.get(home) ?? []) this.#aftermath.overtaken(delivery, target);
         this.streams.endElsewhere(home, target);
       }
       this.holds.wake(home);
@@ -101,7 +95,7 @@ export class Courier {
     const choice = chooseCell(home, this.#knowledge, delivery.reading);
     if ('refusal' in choice) {
       if (how === 'waited') return false;
-      this.#holdOrRefuse(delivery, this.#knowledge.recordOf(home).target, 'cell-unavailable', null);
+      this.#aftermath.holdOrRefuse(delivery, this.#knowledge.recordOf(home).target, 'cell-unavailable', null);
       return true;
     }
     if (how === 'waited' && delivery.suspect === choice.cell && !this.retries.allows(choice.cell)) {
@@ -172,7 +166,7 @@ export class Courier {
     const events = {
       answered: (status: number) => this.#answered(delivery, served, status),
       streams: (end: (code: number) => void) => this.#streams(delivery, served, end),
-      ended: (end: AttemptEnd) => this.#ended(delivery, served, end),
+      ended: (end: AttemptEnd) => this.#aftermath.ended(delivery, served, end),
     };
     if (early !== null) {
       const idleMs = this.#config.STREAM_IDLE_MS;
@@ -189,127 +183,6 @@ export class Courier {
   #answered(delivery: Delivery, { cell }: Served, status: number): void {
     delivery.doneRetrying();
     this.#knowledge.observeAnswer(cell, outcomeOf(status), delivery.exchange.tenant);
-  }
-
-  /** A sending ended without an answer for the client. */
-  #ended(delivery: Delivery, served: Served, end: AttemptEnd): void {
-    delivery.attempt = null;
-    delivery.doneRetrying();
-    delivery.leave();
-    if (end.kind === 'misdirected') {
-      delivery.writes += 1;
-      this.#misdirected(delivery, served, end.epoch);
-      return;
-    }
-    if (end.written) delivery.writes += 1;
-    const { failure } = end;
-    if (failure.blame === 'no-connection' || !end.written) {
-      this.#unreached(delivery, served, failure);
-      return;
-    }
-    if (failure.blame !== 'none') {
-      this.#knowledge.observeAnswer(served.cell, 'bad', delivery.exchange.tenant);
-    }
-    if (failure.blame === 'reset' && delivery.idempotent && delivery.repeatable)
-      this.#again(delivery, served, failure);
-    else delivery.exchange.refuse(failure.code, failure.detail);
-  }
-
-  /** No byte of it was written: it may wait for what the verdict says, whatever its method. */
-  #unreached(delivery: Delivery, { cell }: Served, failure: CellFailure): void {
-    if (failure.blame !== 'none') this.#knowledge.observeNoConnection(cell, failure.detail);
-    if (failure.blame !== 'none' && delivery.repeatable) {
-      this.#holdOrRefuse(delivery, cell, failure.code, failure.detail);
-    } else delivery.exchange.refuse(failure.code, failure.detail);
-  }
-
-  /** Written, and then the connection broke: once more to the same cell if its budget allows, else after a verdict. */
-  #again(delivery: Delivery, { cell }: Served, failure: CellFailure): void {
-    delivery.suspect = cell;
-    if (this.#knowledge.opinionOf(cell) !== 'down' && this.retries.allows(cell)) {
-      const reserved = this.retries.begin(cell);
-      setTimeout(() => {
-        reserved();
-        this.#placeAgain(delivery);
-      }, Math.random() * RETRY_JITTER_MS);
-      return;
-    }
-    this.#holdOrRefuse(delivery, cell, failure.code, failure.detail);
-  }
-
-  /** 421: not processed, so that any method may be sent again, once. The one with the older rule learns first. */
-  #misdirected(delivery: Delivery, { cell, epoch: ours }: Served, theirs: number | null): void {
-    if (!delivery.repeatable) {
-      delivery.exchange.refuse('cell-unavailable', 'The cells do not agree yet on who serves this tenant.');
-      return;
-    }
-    if (theirs !== null && theirs > ours) {
-      delivery.neededEpoch = theirs;
-      // The rule may have come while the request was under way: then nothing else would wake it.
-      if (this.#knowledge.recordOf(delivery.home).epoch >= theirs) {
-        this.#placeAgain(delivery);
-        return;
-      }
-      this.#knowledge.askStore();
-      this.#holdOrRefuse(delivery, cell, 'cell-unavailable', null);
-      return;
-    }
-    this.#knowledge.deliverRule(delivery.home, cell).then(
-      () => this.#placeAgain(delivery),
-      () => delivery.exchange.refuse('cell-unavailable', null),
-    );
-  }
-
-  /** A verdict has taken the tenants away from the cell it is inside: a frozen one would keep it for ever. */
-  #overtaken(delivery: Delivery, target: string): void {
-    const { attempt, exchange } = delivery;
-    if (attempt === null || attempt.answering || attempt.served.cell === target) return;
-    if (attempt.written) delivery.writes += 1;
-    attempt.cancel();
-    delivery.attempt = null;
-    delivery.doneRetrying();
-    delivery.leave();
-    const again = delivery.repeatable && (delivery.idempotent || !attempt.written);
-    if (!again) exchange.refuse('cell-timeout', 'The cell was given up before it answered.');
-    else this.#placeAgain(delivery);
-  }
-
-  /** Where there is no room for it now, it waits for some. */
-  #placeAgain(delivery: Delivery): void {
-    if (this.#place(delivery, 'again')) return;
-    const { target } = this.#knowledge.recordOf(delivery.home);
-    if (this.holds.hold(target, delivery)) {
-      delivery.waitsFor = target;
-      this.#crowded.add(target);
-    } else delivery.exchange.refuse('cell-overloaded', null);
-  }
-
-  #holdOrRefuse(delivery: Delivery, cell: string, code: RefusalCode, detail: string | null): void {
-    const { exchange } = delivery;
-    if (!exchange.open) return;
-    delivery.waitsFor = cell;
-    const vain =
-      this.#whyNotWait(delivery.home) ?? (this.holds.hold(cell, delivery) ? null : 'Too many wait.');
-    if (vain !== null) exchange.refuse(code, detail ?? vain);
-  }
-
-  /**
-   * A verdict can help only if somebody can pass one, and the other cell of the pair is there; null: it can. A cell that
-   * comes back may be up to the majority before it is to this router: while it answers probes there is hope.
-   */
-  #whyNotWait(home: string): string | null {
-    if (!this.#knowledge.storeAnswers) return 'No verdict can be had: the store does not answer.';
-    const why = this.#knowledge.heldBack(home);
-    if (why !== null && why !== 'warming-up') return HELD_BACK[why];
-    const { target, neighbour } = this.#knowledge.recordOf(home);
-    const other = target === home ? neighbour : home;
-    if (other === null || !this.#knowledge.hasCell(other)) return 'Its cell has no neighbour.';
-    return this.#knowledge.isUnreachable(other) ? NOBODY_UP : null;
-  }
-
-  #giveUp(delivery: Delivery): void {
-    if (delivery.crowded) delivery.exchange.refuse('cell-overloaded', 'No room was found in time.');
-    else delivery.exchange.refuse('cell-unavailable', 'No verdict came in time.');
   }
 
   #remember(delivery: Delivery): void {
