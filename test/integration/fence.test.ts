@@ -167,6 +167,15 @@ test('a second 421 is a 503, and the client never hears of either', async () => 
   expect([counted.asked, b.seen]).toEqual([2, []]);
 });
 
+test('a rule that no router ever hears of costs the requests that asked for it alone', async () => {
+  const [{ env }, [a, b]] = await Promise.all([sharedStore(), fenced()]);
+  const { send } = await routed([a, b], { ...env, HOLD_MS: '2500', FALL: '1' });
+  refusesFirst(a, Number.MAX_SAFE_INTEGER, 1);
+  expect(told(await send('acme'))).toEqual([503, 'cell-unavailable']);
+  await a.die();
+  expect(told(await send('acme'))).toEqual([200, 'cell-b']);
+});
+
 test('a body that was not kept is not sent again after a 421', async () => {
   const [a, b] = await fenced();
   const { send } = await routed([a, b]);
