@@ -211,3 +211,20 @@ test('a cell that does not take the token’s rules is told of, and its tenants 
   expect(told(await send('acme'))).toEqual([200, 'cell-a']);
   expect(JSON.stringify(router.logs)).not.toContain('secret');
 });
+
+test.each<[string, Record<string, string>]>([
+  ['a client', {}],
+  ['a client of events', { accept: 'text/event-stream' }],
+])('a 421 whose words never end does not keep %s for ever', async (_, headers) => {
+  const [a, b] = await fenced();
+  const { router } = await routed([a, b], { CELL_TIMEOUT_MS: '300' });
+  a.scripts.set('/orders', (request, response) => {
+    response.writeHead(421, { 'content-type': 'application/json' }).write('{');
+    const drip = setInterval(() => response.write(' '), 50);
+    response.on('close', () => clearInterval(drip));
+    request.resume();
+  });
+  const signal = AbortSignal.timeout(3_000);
+  const answer = fetch(`${router.url}/orders`, { headers: { 'x-tenant-id': 'acme', ...headers }, signal });
+  expect((await answer).status).toBe(503);
+});
