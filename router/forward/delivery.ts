@@ -65,6 +65,11 @@ export class Delivery implements Waiting {
     return IDEMPOTENT.has(this.exchange.head.method);
   }
 
+  /** A rule that a cell claims to know may never come: that says nothing of the verdict that others wait for. */
+  get decided(): boolean {
+    return this.crowded || this.neededEpoch > 0;
+  }
+
   /** Whether it only reads. A WebSocket's upgrade is a GET that does not. */
   get reading(): boolean {
     return this.early === null && SAFE.has(this.exchange.head.method);

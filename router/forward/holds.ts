@@ -4,8 +4,8 @@
 export type Waiting = {
   /** When it first began to wait, in `performance.now()` milliseconds: waiting twice counts once. */
   heldSinceMs: number | null;
-  /** It waits for room alone: the verdict is there. */
-  readonly crowded: boolean;
+  /** It waits for no verdict: there is one, and what is missing is room, or that this router hears of it. */
+  readonly decided: boolean;
   place(): boolean;
   giveUp(): void;
 };
@@ -92,7 +92,7 @@ export class Holds<W extends Waiting = Waiting> {
    */
   #expire(queue: Queue<W>, expired: W): void {
     this.#forget(queue, expired);
-    const stuck = !expired.crowded && (expired.heldSinceMs ?? 0) >= queue.movedAtMs;
+    const stuck = !expired.decided && (expired.heldSinceMs ?? 0) >= queue.movedAtMs;
     expired.giveUp();
     if (!stuck) return;
     queue.closedUntilMs = performance.now() + NO_HOLD_MS;

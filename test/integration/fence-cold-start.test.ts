@@ -1,12 +1,13 @@
 // A router that starts without a store that knows anything: what cells show and what lies on disk is its start.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createRedisStore } from '../../router/health/redis-store.ts';
-import type { HealthRecord } from '../../router/health/record.ts';
-import { startFencedCell, type FencedCell, type Rule } from '../support/fenced-cell.ts';
+import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
+import { misdirects, startFencedCell, type FencedCell, type Rule } from '../support/fenced-cell.ts';
 import { awayRecord, homesOf, machineOf } from '../support/machine.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis } from '../support/redis.ts';
@@ -162,4 +163,26 @@ test('a damaged snapshot is told of, and stops no router', async () => {
   const { router, send } = await routed([a, b], { SNAPSHOT_FILE });
   expect((await send('acme')).status).toBe(200);
   expect(router.logs.map(({ msg }) => msg)).toContain('snapshot can not be read');
+});
+
+test('a store that came back from an old copy does not lock tenants out of the cells that know better', async () => {
+  const redis = await startRedis();
+  onTestFinished(async () => await redis.stop());
+  const prefix = randomUUID();
+  const store = createRedisStore({ url: redis.url, prefix });
+  onTestFinished(async () => await store.close());
+  await store.restore([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3, cause: 'recovered' }], 1);
+  const newest: HealthRecord = { ...initialRecord('cell-a', 'cell-b'), epoch: 5 };
+  const [a, b] = await Promise.all([knowing('cell-a', newest), knowing('cell-b', newest)]);
+  const [usual] = a.server.listeners('request') as RequestListener[];
+  a.scripts.set('/orders', (request, response) => {
+    const asUsual: RequestListener = (...told) => {
+      a.scripts.delete('/orders');
+      usual?.(...told);
+    };
+    const older = Number(request.headers['x-cell-epoch']) < 5;
+    misdirects(5, older ? 1 : 0, asUsual)(request, response);
+  });
+  const { send } = await routed([a, b], { REDIS_URL: redis.url, REDIS_PREFIX: prefix });
+  await until('its tenants are served', async () => (await send('acme')).status === 200);
 });

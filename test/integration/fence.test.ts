@@ -167,6 +167,15 @@ test('a second 421 is a 503, and the client never hears of either', async () => 
   expect([counted.asked, b.seen]).toEqual([2, []]);
 });
 
+test('a rule that no router ever hears of costs the requests that asked for it alone', async () => {
+  const [{ env }, [a, b]] = await Promise.all([sharedStore(), fenced()]);
+  const { send } = await routed([a, b], { ...env, HOLD_MS: '2500', FALL: '1' });
+  refusesFirst(a, Number.MAX_SAFE_INTEGER, 1);
+  expect(told(await send('acme'))).toEqual([503, 'cell-unavailable']);
+  await a.die();
+  expect(told(await send('acme'))).toEqual([200, 'cell-b']);
+});
+
 test('a body that was not kept is not sent again after a 421', async () => {
   const [a, b] = await fenced();
   const { send } = await routed([a, b]);
@@ -201,4 +210,21 @@ test('a cell that does not take the token’s rules is told of, and its tenants 
   );
   expect(told(await send('acme'))).toEqual([200, 'cell-a']);
   expect(JSON.stringify(router.logs)).not.toContain('secret');
+});
+
+test.each<[string, Record<string, string>]>([
+  ['a client', {}],
+  ['a client of events', { accept: 'text/event-stream' }],
+])('a 421 whose words never end does not keep %s for ever', async (_, headers) => {
+  const [a, b] = await fenced();
+  const { router } = await routed([a, b], { CELL_TIMEOUT_MS: '300' });
+  a.scripts.set('/orders', (request, response) => {
+    response.writeHead(421, { 'content-type': 'application/json' }).write('{');
+    const drip = setInterval(() => response.write(' '), 50);
+    response.on('close', () => clearInterval(drip));
+    request.resume();
+  });
+  const signal = AbortSignal.timeout(3_000);
+  const answer = fetch(`${router.url}/orders`, { headers: { 'x-tenant-id': 'acme', ...headers }, signal });
+  expect((await answer).status).toBe(503);
 });

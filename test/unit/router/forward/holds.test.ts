@@ -4,7 +4,7 @@ import { Holds, NO_HOLD_MS, type Waiting } from '../../../../router/forward/hold
 
 const HOLD_MS = 1_000;
 
-type Guest = Waiting & { name: string; crowded: boolean };
+type Guest = Waiting & { name: string; decided: boolean };
 
 /** What became of the waiting, in order: `placed x`, `gave up x`. */
 let story: string[];
@@ -25,7 +25,7 @@ function guest(name: string, place = (): boolean => open): Guest {
   return {
     name,
     heldSinceMs: null,
-    crowded: false,
+    decided: false,
     place: () => {
       const placed = place();
       if (placed) story.push(`placed ${name}`);
@@ -166,9 +166,9 @@ test('one that brought its wait along from another cell does not speak for those
   clear(holds, 'cell-b');
 });
 
-test('one that only found no room does not close the waiting: there was a verdict', () => {
+test('one that waited for room or for news of a verdict does not close the waiting', () => {
   const holds = holdsOf();
-  holds.hold('cell-a', { ...guest('x'), crowded: true });
+  holds.hold('cell-a', { ...guest('x'), decided: true });
   vi.advanceTimersByTime(HOLD_MS);
   expect(story).toEqual(['gave up x']);
   expect(holds.hold('cell-a', guest('y'))).toBe(true);
