@@ -28,6 +28,8 @@ const MISDIRECTED = 421;
 const RESET_CONTENT = 205;
 /** What a cell may say about a misdirected request. */
 const MISDIRECTED_MAX_BYTES = 4_096;
+/** And for how long: it holds a place in the lane meanwhile. */
+const MISDIRECTED_MAX_MS = 500;
 
 /** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
 function isEventStream(headers: readonly string[], { head }: Exchange): boolean {
@@ -52,6 +54,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /** What the cell sends as a body goes no further. */
   #bodyless = false;
   #misdirected: Buffer[] | null = null;
+  #enough: NodeJS.Timeout | null = null;
 
   /** `deadline`: when nobody waits for the answer any more, in epoch milliseconds of the cell's clock. */
   constructor(exchange: Exchange, served: Served, deadline: number, events: AttemptEvents) {
@@ -103,8 +106,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /** Ends the sending without a word to anybody: the client has left, or the request goes another way. */
   cancel(): void {
     if (this.#finished) return;
-    this.#finished = true;
+    this.#finish();
     this.#controller?.abort(new ClientGone());
+  }
+
+  #finish(): void {
+    this.#finished = true;
+    if (this.#enough !== null) clearTimeout(this.#enough);
   }
 
   /** The tunnel is open: the sockets are joined, and this attempt has nothing more to do. */
@@ -141,6 +149,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     if (status === MISDIRECTED) {
       this.#misdirected = [];
+      this.#enough = setTimeout(() => this.#endMisdirected(), MISDIRECTED_MAX_MS);
       return;
     }
     const raw = rawFields(controller.rawHeaders);
@@ -170,8 +179,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#misdirected !== null) {
-      const size = this.#misdirected.reduce((sum, { length }) => sum + length, chunk.length);
-      if (size <= MISDIRECTED_MAX_BYTES) this.#misdirected.push(chunk);
+      this.#misdirected.push(chunk);
+      const bytes = this.#misdirected.reduce((sum, { length }) => sum + length, 0);
+      if (bytes > MISDIRECTED_MAX_BYTES) this.#endMisdirected();
       return;
     }
     if (!this.#bodyless && !this.exchange.response.write(chunk)) controller.pause();
@@ -179,14 +189,27 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#finished) return;
-    this.#finished = true;
-    if (this.#misdirected === null) this.exchange.response.end();
-    else this.#events.ended({ kind: 'misdirected', epoch: epochIn(Buffer.concat(this.#misdirected)) });
+    if (this.#misdirected === null) {
+      this.#finish();
+      this.exchange.response.end();
+    } else this.#tellMisdirected();
   }
 
   /** Its length was told, and yet nothing has come for as long as a cell may take. */
   stalled(): void {
     this.#controller?.abort(new errors.BodyTimeoutError());
+  }
+
+  /** What a 421 has said until now counts, whether the cell ends it or not. */
+  #endMisdirected(): void {
+    if (this.#finished) return;
+    this.#controller?.abort(new ClientGone());
+    this.#tellMisdirected();
+  }
+
+  #tellMisdirected(): void {
+    this.#finish();
+    this.#events.ended({ kind: 'misdirected', epoch: epochIn(Buffer.concat(this.#misdirected ?? [])) });
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -195,7 +218,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   #fail(error: unknown): void {
     if (this.#finished || error instanceof ClientGone) return;
-    this.#finished = true;
+    this.#finish();
     // What the client has begun to read is cut, never ended as if it were whole.
     if (this.#headWritten) this.exchange.response.destroy();
     this.#events.ended({ kind: 'failed', failure: cellFailure(error), written: this.written });

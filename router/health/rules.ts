@@ -21,6 +21,9 @@ export type RulesOptions = {
   log: Logger;
 };
 
+/** A rule, and the cells that showed it. */
+type Shown = { rule: HealthRecord; by: string[] };
+
 export class Rules {
   readonly view: HealthView;
   readonly #fence: Fence;
@@ -33,7 +36,7 @@ export class Rules {
    */
   readonly #provisional = new Set<string>();
   /** The newest rule of each home that cells have shown since it was last looked at. */
-  readonly #shown = new Map<string, HealthRecord>();
+  readonly #shown = new Map<string, Shown>();
 
   /** Starts with what an earlier router on this machine knew last. */
   constructor({ placement, cellToken, snapshotFile, names, log }: RulesOptions) {
@@ -68,18 +71,21 @@ export class Rules {
     for (const shown of Object.values(rules)) {
       const rule = readRule(shown);
       if (rule === null || !this.#isOfPair(cell, rule)) continue;
-      if (rule.epoch > (this.#shown.get(rule.home)?.epoch ?? 0)) this.#shown.set(rule.home, rule);
+      const known = this.#shown.get(rule.home);
+      if (rule.epoch > (known?.rule.epoch ?? 0)) this.#shown.set(rule.home, { rule, by: [cell] });
+      else if (rule.epoch === known?.rule.epoch) known.by.push(cell);
     }
   }
 
   /**
    * Of a home that the store never told of, the newest rule that a cell of its pair shows is the best knowledge there
-   * is: after a cold start without a store, or with one that was emptied while no router ran. To be called once both
+   * is: after a cold start without a store, or with one that was emptied, or set back, while no router ran. To be called once both
    * cells of each pair were heard: what is adopted is acted on at once. Answers whether something was learnt by it.
    */
   adoptShown(): boolean {
     if (this.#shown.size === 0) return false;
-    const adopted = [...this.#shown.values()].filter((rule) => this.#isNews(rule));
+    const news = [...this.#shown.values()].filter((shown) => this.#isNews(shown));
+    const adopted = news.map(({ rule }) => rule);
     this.#shown.clear();
     if (adopted.length === 0) return false;
     this.learn(adopted, false);
@@ -113,9 +119,14 @@ export class Rules {
     return cell === neighbour && cell === this.view.recordOf(home).neighbour;
   }
 
-  #isNews(rule: HealthRecord): boolean {
-    if (!this.view.has(rule.home) || rule.epoch <= this.view.recordOf(rule.home).epoch) return false;
-    return this.#provisional.has(rule.home) || !this.view.knows(rule.home);
+  /**
+   * Where the store has told of the home (an old copy of it may have come back, and the routers with it) a newer rule
+   * is believed of the cell alone that serves by the store's record: it refuses these tenants until that is followed.
+   */
+  #isNews({ rule: { home, epoch }, by }: Shown): boolean {
+    const known = this.view.recordOf(home);
+    if (!this.view.has(home) || epoch <= known.epoch) return false;
+    return this.#provisional.has(home) || !this.view.knows(home) || by.includes(known.target);
   }
 
   async #learnAfterTarget(record: HealthRecord): Promise<void> {
