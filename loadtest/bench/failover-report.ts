@@ -17,6 +17,8 @@ export type Row = {
   unit: 'ms' | '/s' | '';
   /** How many times it was measured. */
   samples: number;
+  /** The same without the fault, median, in milliseconds; null: there is no such thing. */
+  control: number | null;
   /** 95 % interval of the median of the paired differences to the control windows, in milliseconds. */
   interval: Interval | null;
   /** At most; null where the figure is only reported. `rate`: at least. */
@@ -40,7 +42,12 @@ export function judge({ episodes, lostRouters, lostRedis, ...run }: Measured, ra
   return [
     rateRow(run.rate, rate),
     medianRow('kill -9 → last router serves from the neighbour', kills.map(pairOf), 300),
-    worstRow('kill -9 → last router serves from the neighbour', takeovers('kill'), 1_000),
+    worstRow(
+      'kill -9 → last router serves from the neighbour',
+      takeovers('kill'),
+      1_000,
+      worst(kills.map(({ controlMs }) => controlMs)),
+    ),
     countRow(
       'failed, not inside the killed cell',
       failures(kills, ({ notInside }) => notInside),
@@ -76,7 +83,7 @@ export function judge({ episodes, lostRouters, lostRedis, ...run }: Measured, ra
     ),
     medianRow(
       'verdict → all routers',
-      kills.map(({ spreadMs }) => ({ value: spreadMs, control: 0 })),
+      kills.map(({ spreadMs }) => ({ value: spreadMs, control: null })),
       100,
     ),
     worstRow('verdict → all routers', spreads('kill'), 500),
@@ -92,20 +99,16 @@ export function judge({ episodes, lostRouters, lostRedis, ...run }: Measured, ra
 
 /** No request waits for Redis: what a request takes while Redis is away is told beside what it takes with it. */
 function redisRows(plays: readonly LostRedis[]): Row[] {
-  const ms = {
-    unit: 'ms',
-    samples: plays.length,
-    interval: null,
-    target: null,
-    judgement: 'reported',
-  } as const;
   return [
     countRow('failed while Redis was away', sum(plays.map(({ failed }) => failed)), plays.length),
-    { ...ms, figure: 'a request with Redis, median', value: median(plays.map(({ controlMs }) => controlMs)) },
     {
-      ...ms,
-      figure: 'a request while Redis was away, median',
-      value: median(plays.map(({ awayMs }) => awayMs)),
+      ...reportedRow(
+        'a request while Redis was away, median',
+        median(plays.map((play) => play.awayMs)),
+        plays.length,
+      ),
+      unit: 'ms',
+      control: median(plays.map(({ controlMs }) => controlMs)),
     },
     worstRow(
       'Redis back → read again and subscribed by all routers',
@@ -121,12 +124,13 @@ export function allMet(rows: readonly Row[]): boolean {
 }
 
 export function printed(rows: readonly Row[]): string {
-  const head = ['figure', 'value', 'samples', '95 % of the difference', 'target', ''];
+  const head = ['figure', 'value', 'control', 'samples', '95 % of the difference', 'target', ''];
   return table(
     head,
-    rows.map(({ figure, value, unit, samples, interval, target, judgement }) => [
+    rows.map(({ figure, value, unit, control, samples, interval, target, judgement }) => [
       figure,
       Number.isNaN(value) ? '–' : `${Math.round(value)} ${unit}`.trim(),
+      control === null ? '' : `${Math.round(control)} ms`,
       String(samples),
       interval === null ? '' : `${Math.round(interval.low)}…${Math.round(interval.high)} ms`,
       target === null ? '' : `${unit === '/s' ? '≥' : '≤'} ${target} ${unit}`.trim(),
@@ -139,7 +143,8 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-type Pair = { value: number; control: number };
+/** `control` is null where nothing can be measured without the fault. */
+type Pair = { value: number; control: number | null };
 
 function pairOf({ takeoverMs, controlMs }: Episode): Pair {
   return { value: takeoverMs, control: controlMs };
@@ -151,14 +156,27 @@ function ownFailures({ notInside, idempotentInside, postsInside }: Failures): nu
 
 function medianRow(name: string, pairs: readonly Pair[], target: number): Row {
   const value = median(pairs.map((pair) => pair.value));
-  const row = { figure: `${name}, median`, value, unit: 'ms', samples: pairs.length, target } as const;
+  const controls = pairs.map(({ control }) => control).filter((control) => control !== null);
+  const row = {
+    figure: `${name}, median`,
+    value,
+    unit: 'ms',
+    samples: pairs.length,
+    control: controls.length === 0 ? null : median(controls),
+    target,
+  } as const;
   if (pairs.length === 0) return { ...row, interval: null, judgement: 'not played' };
-  const interval = medianInterval(pairs.map((pair) => pair.value - pair.control));
+  const interval = medianInterval(pairs.map((pair) => pair.value - (pair.control ?? 0)));
   const judgement = interval.high <= target ? 'met' : interval.low > target ? 'missed' : 'undecided';
   return { ...row, interval, judgement };
 }
 
-function worstRow(name: string, values: readonly number[], target: number): Row {
+function worstRow(
+  name: string,
+  values: readonly number[],
+  target: number,
+  control: number | null = null,
+): Row {
   const value = worst(values);
   const judgement = values.length === 0 ? 'not played' : value <= target ? 'met' : 'missed';
   return {
@@ -166,6 +184,7 @@ function worstRow(name: string, values: readonly number[], target: number): Row 
     value,
     unit: 'ms',
     samples: values.length,
+    control,
     interval: null,
     target,
     judgement,
@@ -174,15 +193,33 @@ function worstRow(name: string, values: readonly number[], target: number): Row 
 
 function countRow(figure: string, value: number, samples: number): Row {
   const judgement = samples === 0 ? 'not played' : value === 0 ? 'met' : 'missed';
-  return { figure, value, unit: '', samples, interval: null, target: 0, judgement };
+  return { figure, value, unit: '', samples, control: null, interval: null, target: 0, judgement };
 }
 
 function reportedRow(figure: string, value: number, samples: number): Row {
-  return { figure, value, unit: '', samples, interval: null, target: null, judgement: 'reported' };
+  return {
+    figure,
+    value,
+    unit: '',
+    samples,
+    control: null,
+    interval: null,
+    target: null,
+    judgement: 'reported',
+  };
 }
 
 /** A load that fell behind measured another machine than it says. */
 function rateRow(value: number, target: number): Row {
   const judgement = value >= 0.99 * target ? 'met' : 'missed';
-  return { figure: 'requests sent', value, unit: '/s', samples: 1, interval: null, target, judgement };
+  return {
+    figure: 'requests sent',
+    value,
+    unit: '/s',
+    samples: 1,
+    control: null,
+    interval: null,
+    target,
+    judgement,
+  };
 }

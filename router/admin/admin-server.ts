@@ -1,5 +1,5 @@
 // The second port: liveness, readiness, metrics, and what operators ask of cells, tenants and events.
-import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Config } from '../config.ts';
 import { explain } from '../explain.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
@@ -44,8 +44,10 @@ export class AdminServer {
       },
     });
     this.#fastify.setNotFoundHandler((_, reply) => problem(reply, 'not-found', 'There is nothing here.'));
-    this.#fastify.setErrorHandler((_, __, reply) =>
-      problem(reply, 'admin-invalid', 'The request is malformed.'),
+    this.#fastify.setErrorHandler(({ statusCode = 500 }: FastifyError, _, reply) =>
+      statusCode < 500
+        ? problem(reply, 'admin-invalid', 'The request is malformed.')
+        : problem(reply, 'internal-error', 'The router could not answer.'),
     );
     this.#routeProbes();
     this.#routeReports();

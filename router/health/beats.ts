@@ -5,6 +5,8 @@ import { RefusalMarks } from './refusal-marks.ts';
 import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
 
 const BEAT_INTERVAL_MS = 1_000;
+/** However many ask for one, beats come no closer than this: a cell that is wrong about its rules must not set their pace. */
+const SOONEST_MS = 10;
 /** A machine that fell silent is asked about this long after it no longer counts. */
 const AFTER_EXPIRY_MS = 5;
 
@@ -31,10 +33,12 @@ export class Beats {
   #held: readonly Held[] = [];
   #answeredAtMs: number | null = null;
   #lost = false;
+  #passive = false;
   #toRestore = false;
   #timer: NodeJS.Timeout | null = null;
   #beating = false;
   #beatAgain = false;
+  #beganAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(store: Store, log: Logger, events: BeatEvents) {
@@ -63,6 +67,11 @@ export class Beats {
     return this.#routers;
   }
 
+  /** Whether the store is led by a newer release, which this one leaves decisions to. */
+  get passive(): boolean {
+    return this.#passive;
+  }
+
   /** Homes that should fail over and are held back, and why. */
   get held(): readonly Held[] {
     return this.#held;
@@ -72,7 +81,7 @@ export class Beats {
   soon(): void {
     if (this.#stopped) return;
     if (this.#beating) this.#beatAgain = true;
-    else this.#schedule(0);
+    else this.#schedule(this.#soonestMs());
   }
 
   /** This router knows records that the store may not know: brings them along with the next beat. */
@@ -93,7 +102,7 @@ export class Beats {
 
   async #beat(): Promise<void> {
     this.#beating = true;
-    const startedAtMs = performance.now();
+    this.#beganAtMs = performance.now();
     try {
       this.#take(await this.#exchange());
     } catch (error) {
@@ -102,9 +111,13 @@ export class Beats {
     this.#beating = false;
     if (this.#stopped) return;
     // From beat to beat, not from reply to beat: a slow store must not make this router look as if it beat too seldom.
-    const spentMs = performance.now() - startedAtMs;
-    this.#schedule(this.#beatAgain ? 0 : Math.max(0, this.#nextMs() - spentMs));
+    const spentMs = performance.now() - this.#beganAtMs;
+    this.#schedule(this.#beatAgain ? this.#soonestMs() : Math.max(0, this.#nextMs() - spentMs));
     this.#beatAgain = false;
+  }
+
+  #soonestMs(): number {
+    return Math.max(0, this.#beganAtMs + SOONEST_MS - performance.now());
   }
 
   /** A machine that fell silent may be all that stands in the way of a majority: asks right when it no longer counts. */
@@ -159,8 +172,24 @@ export class Beats {
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     this.#routers = reply.routers;
     this.#reportHeld(reply.held);
+    this.#reportPassive(reply.passive);
     this.#events.heard(reply.records);
     this.#events.replied(reply);
+    if (this.#lacksSome(reply.records)) this.restoreSoon();
+  }
+
+  /** Told of everything: whether that is less than is known here, because the store lost writes and went on without them. */
+  #lacksSome(told: readonly HealthRecord[]): boolean {
+    if (told.length === 0) return false;
+    const epochs = new Map(told.map(({ home, epoch }) => [home, epoch]));
+    return this.#events.records().some(({ home, epoch }) => epoch > (epochs.get(home) ?? 0));
+  }
+
+  #reportPassive(passive: boolean): void {
+    if (passive && !this.#passive) {
+      this.#log.error('the store is led by a newer release: this router votes, and leaves decisions to it');
+    }
+    this.#passive = passive;
   }
 
   #lose(error: unknown): void {

@@ -24,6 +24,8 @@ export class Fence {
   readonly #names: Names;
   readonly #log: Logger;
   readonly #cells = new Map<string, FencedCell>();
+  /** Rules on their way: cell, home and epoch. */
+  readonly #underWay = new Map<string, Promise<void>>();
 
   /** `token`: `CELL_TOKEN`; null: cells take rules from loopback peers alone. */
   constructor(token: string | null, names: Names, log: Logger) {
@@ -65,8 +67,23 @@ export class Fence {
     }
   }
 
-  /** Brings one rule to one cell. Resolves when it has it or could not be told; the next health answer shows which. */
+  /**
+   * Brings one rule to one cell. Resolves when it has it or could not be told; the next health answer shows which. While
+   * the same rule is on its way there already, however many ask, it is not sent once more.
+   */
   async deliver(record: HealthRecord, cell: string): Promise<void> {
+    const key = `${cell} ${record.home} ${record.epoch}`;
+    const known = this.#underWay.get(key);
+    if (known !== undefined) {
+      await known;
+      return;
+    }
+    const sending = this.#send(record, cell).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, sending);
+    await sending;
+  }
+
+  async #send(record: HealthRecord, cell: string): Promise<void> {
     const fenced = this.#cells.get(cell);
     if (fenced === undefined) return;
     try {

@@ -128,6 +128,11 @@ export class Monitor {
     return this.#beats.answered;
   }
 
+  /** Whether the store is led by a newer release: this router votes, and decides nothing. */
+  get passive(): boolean {
+    return this.#beats.passive;
+  }
+
   /** Live routers as last known, this one included. */
   get liveRouters(): number {
     return Math.max(1, this.#beats.routers.length);

@@ -163,6 +163,14 @@ export class Metrics {
       },
     );
     this.#gauge(
+      'cellgate_store_passive',
+      'Whether the store is led by a newer release, so that this router decides nothing: 1 for long is an alarm.',
+      [],
+      (gauge) => {
+        gauge.set(monitor.passive ? 1 : 0);
+      },
+    );
+    this.#gauge(
       'cellgate_live_routers',
       'Routers that beat within three seconds, as last known.',
       [],

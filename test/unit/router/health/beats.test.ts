@@ -102,3 +102,37 @@ test('a router that has stopped while it brought records does not beat again', a
   await new Promise((resolve) => setImmediate(resolve));
   expect(store.beats).toBe(1);
 });
+
+test('a store that lost a write, and went on without it, is brought what it lacks', async () => {
+  const store = slowStore();
+  const own = awayRecord('cell-a', 'cell-b', 5);
+  // It has changed since, so that its revision does not tell.
+  await store.restore([awayRecord('cell-b', 'cell-a', 9)], 40);
+  store.restored.length = 0;
+  const beats = beating(store, [own]);
+  beats.soon();
+  await until('it was brought', () => store.restored.length === 1);
+  expect(store.restored).toEqual([['cell-a']]);
+});
+
+test('a store that knows as much as the router is brought nothing', async () => {
+  const store = slowStore();
+  await store.restore([awayRecord('cell-a', 'cell-b', 5), awayRecord('cell-b', 'cell-a', 9)], 40);
+  store.restored.length = 0;
+  const beats = beating(store, [awayRecord('cell-a', 'cell-b', 5)]);
+  beats.soon();
+  await until('it has answered', () => beats.answered);
+  beats.soon();
+  await until('it has answered again', () => store.beats === 2);
+  expect(store.restored).toEqual([]);
+});
+
+test('a store that a newer release leads is told of', async () => {
+  const store = slowStore();
+  const led: Store = { ...store, beat: async (beat) => ({ ...(await store.beat(beat)), passive: true }) };
+  const beats = beating(led, []);
+  expect(beats.passive).toBe(false);
+  beats.soon();
+  await until('it has answered', () => beats.answered);
+  expect(beats.passive).toBe(true);
+});

@@ -47,6 +47,15 @@ test('without a token none is sent', async () => {
   expect(b.brought).toMatchObject([{ authorization: undefined }]);
 });
 
+test('however many ask at once, a rule is brought once', async () => {
+  const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
+  fence.learn('cell-b', b.origin, {});
+  await Promise.all(Array.from({ length: 20 }, async () => await fence.deliver(AWAY, 'cell-b')));
+  expect(b.brought).toHaveLength(1);
+  await fence.deliver(AWAY, 'cell-b');
+  expect(b.brought).toHaveLength(2);
+});
+
 test('both cells of a pair are told, and no third', async () => {
   const { fence } = fenceOf();
   const cells = await Promise.all(['cell-a', 'cell-b', 'cell-c'].map(async (id) => await cell(id)));

@@ -183,7 +183,7 @@ test('a cell that speaks something else is there, and ill', async () => {
 
 test('an answer without an end in sight is cut, and the cell is ill', async () => {
   const cell = await stub();
-  cell.health.body = { ...HEALTHY, checks: 'x'.repeat(200_000) };
+  cell.health.body = { ...HEALTHY, checks: 'x'.repeat(1_100_000) };
   expect(await asked(cell.origin)).toMatchObject({
     evidence: 'failing',
     reason: 'health answer is too large',
