@@ -1,4 +1,5 @@
 // The admin port: what it says of the router, of cells and tenants, and what it refuses.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { metricsOf, parseMetrics } from '../support/metrics.ts';
 import { fleetOf, startRouter, type RunningRouter } from '../support/router.ts';
@@ -114,6 +115,14 @@ test('a method that is not there changes nothing', async () => {
     const answer = await fetch(`${router.admin}/v1/cells`, { method });
     expect(answer.status).toBe(404);
   }
+});
+
+test('every metric is documented, and every documented metric is there', async () => {
+  const names = (text: string, pattern: RegExp): string[] =>
+    [...new Set(Array.from(text.matchAll(pattern), ([, name = '']) => name))].sort();
+  const told = names(await (await fetch(`${router.admin}/metrics`)).text(), /^# TYPE (cellgate_\w+)/gm);
+  const documented = names(readFileSync('docs/admin.md', 'utf8'), /`(cellgate_\w+)/g);
+  expect(documented).toEqual(told);
 });
 
 test('the metrics are well-formed, and name no tenant however many come', async () => {
