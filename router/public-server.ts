@@ -93,7 +93,6 @@ export class PublicServer {
    */
   async close(limitMs: number): Promise<void> {
     this.startDraining();
-    this.#pace.stop();
     const { server } = this.#fastify;
     const cut = setTimeout(() => {
       server.closeAllConnections();
@@ -104,6 +103,7 @@ export class PublicServer {
     for (const { response } of this.#open) response.once('close', () => server.closeIdleConnections());
     this.#streams.close();
     await closed;
+    this.#pace.stop();
     clearTimeout(cut);
   }
 
@@ -128,17 +128,27 @@ export class PublicServer {
 
   /** An upgrade, or CONNECT: the parser has left the socket, and its errors are ours to hear from now on. */
   #serveSocket(request: IncomingMessage, socket: Socket, early: Buffer): void {
+    socket.on('error', () => undefined);
+    const before = this.#newest.get(socket);
+    if (before !== undefined && this.#open.has(before)) {
+      // A response has the socket still, and a second one can not be given it.
+      this.#endBehind(before, socket);
+      socket.once('end', () => socket.destroy()).resume();
+      return;
+    }
+    if (before?.response.shouldKeepAlive === false) {
+      socket.destroy();
+      return;
+    }
     // An ordinary response on the same socket: refusals and answers other than 101 go the ordinary way.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.once('finish', () => socket.destroySoon());
-    socket.on('error', () => undefined);
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
     const exchange = this.#exchange(request, response, request.url ?? '', 'tunnel');
-    if (exchange === null) socket.destroy();
-    else this.#app.serve(exchange, early);
+    if (exchange !== null) this.#app.serve(exchange, early);
   }
 
   /** Null: the request came behind one whose answer ends the connection, and nobody may see it. */
@@ -150,7 +160,8 @@ export class PublicServer {
   ): Exchange | null {
     const { socket } = request;
     if (this.#newest.get(socket)?.response.shouldKeepAlive === false) return null;
-    if (this.#draining) response.shouldKeepAlive = false;
+    // Node's parser drops what came in one piece behind an upgrade that is ignored: it would go on amid something.
+    if (this.#draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     const head = readHead(request, target, this.#config.TRUSTED_PROXIES);
     const exchange = new Exchange(request, response, head, kind, this.#config.CELL_TIMEOUT_MS);
     this.#newest.set(socket, exchange);
@@ -158,6 +169,12 @@ export class PublicServer {
     this.#connections.busy(socket);
     exchange.onEnd(() => this.#ended(exchange, socket));
     return exchange;
+  }
+
+  /** The connection ends with the answer to `last`: what came behind it is not served. */
+  #endBehind(last: Exchange, socket: Socket): void {
+    last.closeAfterwards();
+    last.onEnd(() => socket.destroySoon());
   }
 
   #ended(exchange: Exchange, socket: Socket): void {
@@ -178,10 +195,8 @@ export class PublicServer {
       socket.destroySoon();
     }
     // The answers before it are still to come, and theirs is the connection until then.
-    else if (newest.request.complete) {
-      newest.closeAfterwards();
-      newest.onEnd(() => socket.destroySoon());
-    } else if (newest.open) newest.rejected(status);
+    else if (newest.request.complete) this.#endBehind(newest, socket);
+    else if (newest.open) newest.rejected(status);
     else socket.destroy();
   }
 }

@@ -15,16 +15,24 @@ export function objectionTo(head: RequestHead): Objection | null {
   if (version !== '1.1' && version !== '1.0') return malformed('Only HTTP/1.0 and HTTP/1.1 are spoken here.');
   let bytes = fields * 4;
   let hosts = 0;
+  let upgrades = false;
+  let coded = false;
   let objection: Objection | null = null;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
     const value = rawHeaders[i + 1] ?? '';
     bytes += name.length + value.length;
-    // Three names matter; no other has these lengths often enough to be worth a lower-case copy of each name.
+    // Four names matter: their lengths spare most fields a lower-case copy of the name.
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    else if (name.length === 7) upgrades ||= name.toLowerCase() === 'upgrade';
     else if (name.length === 14) objection ??= objectionToLength(name, value);
-    else if (name.length === 17) objection ??= objectionToCoding(name, value, version);
+    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      coded = true;
+      objection ??= objectionToCoding(value, version);
+    }
   }
+  // The parser forgives a coding that is not quite `chunked` where there is an upgrade, and takes the body for none.
+  if (upgrades && coded) objection ??= malformed('An upgrade with a Transfer-Encoding.');
   // What is merely too large comes last: its connection goes on.
   return objection ?? objectionToHost(head, hosts) ?? objectionToSize(head.target.length, fields, bytes);
 }
@@ -38,8 +46,7 @@ function objectionToLength(name: string, value: string): Objection | null {
  * RFC 9112, section 6.1: no coding but `chunked` is known here, and in HTTP/1.0 there is none at all: whoever stands
  * behind would take the chunks for the body.
  */
-function objectionToCoding(name: string, value: string, version: string): Objection | null {
-  if (name.toLowerCase() !== 'transfer-encoding') return null;
+function objectionToCoding(value: string, version: string): Objection | null {
   if (version !== '1.1') return malformed('HTTP/1.0 has no Transfer-Encoding.');
   if (value.toLowerCase() === 'chunked') return null;
   return malformed('The Transfer-Encoding is not chunked.');

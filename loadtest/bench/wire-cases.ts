@@ -150,6 +150,8 @@ const BENDS: readonly [Bend, ...Bend[]] = [
   (message, random) => (message.line = message.line.replace(/HTTP.*$/, () => random.pick(VERSIONS))),
   (message, random) =>
     (message.line = message.line.replace(' ', () => random.pick(['  ', '\t', '', '\r ', ' /x?y ']))),
+  (message) => message.fields.push('Connection: Upgrade', 'Upgrade: websocket'),
+  (message) => (message.line = 'CONNECT api.test:80 HTTP/1.1'),
   (message) => (message.line = message.line.toLowerCase()),
   (message, random) =>
     (message.line = message.line.replace('/f/', () => `/${'a'.repeat(random.below(20_000))}/f/`)),

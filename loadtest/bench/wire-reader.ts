@@ -107,16 +107,19 @@ function afterTrailers(text: string, start: number): number | null {
 }
 
 /** Whether nothing that follows is a request: the client says goodbye, or leaves HTTP. */
-function isLast({ made, headers, version }: Head): boolean {
-  const words = headers
-    .filter(([name]) => name === 'connection')
+function isLast(head: Head): boolean {
+  const { made, version } = head;
+  const words = listIn(head, 'connection');
+  if (words.includes('close') || made.method === 'CONNECT') return true;
+  // Whether the other protocol begins behind it is for the router to say; requests there would be a guess.
+  return listIn(head, 'upgrade').length > 0 || (version === '1.0' && !words.includes('keep-alive'));
+}
+
+function listIn({ headers }: Head, field: string): string[] {
+  return headers
+    .filter(([name]) => name === field)
     .flatMap(([, value]) => value.split(','))
     .map((word) => word.trim().toLowerCase());
-  return (
-    words.includes('close') ||
-    made.method === 'CONNECT' ||
-    (version === '1.0' && !words.includes('keep-alive'))
-  );
 }
 
 function unreadable(): never {

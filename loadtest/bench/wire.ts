@@ -55,7 +55,7 @@ function flagsOf(argv: readonly string[]): Flags {
 }
 
 function wholeNumber(value: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('allowed: a whole number from 1 on');
+  if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('allowed: a whole number from 1 on');
   return Number(value);
 }
 

@@ -75,6 +75,10 @@ test.each([
     'codings in two lines',
     head('POST /', 'Transfer-Encoding: gzip', 'Transfer-Encoding: chunked') + EMPTY_CHUNKS,
   ],
+  [
+    'an upgrade with chunks',
+    head('GET /', 'Transfer-Encoding: chunked\t', 'Connection: Upgrade', 'Upgrade: x') + EMPTY_CHUNKS,
+  ],
   ['chunks in HTTP/1.0', coded('chunked').replace('HTTP/1.1', 'HTTP/1.0')],
   ['a chunk size that is no number', chunked('zz\r\na\r\n')],
   ['a chunk size beyond all numbers', chunked('fffffffffffffffff\r\na\r\n')],
@@ -162,6 +166,36 @@ test('requests in a row before a bad one are answered in their order, and none a
   expect((await client.answer()).status).toBe(200);
   await client.untilClosed();
   expect(cell.seen.map(({ target }) => target)).toEqual(['/1', '/2']);
+});
+
+test.each([
+  ['an upgrade', head('GET /ws', 'Connection: Upgrade', 'Upgrade: websocket')],
+  ['CONNECT', 'CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n'],
+])('%s behind a request that is under way takes nothing of its answer', async (_, second) => {
+  const client = await sending(head('GET /first') + second + SMUGGLED);
+  expect((await client.answer()).status).toBe(200);
+  await client.untilClosed();
+  expect([client.received, cell.seen.map(({ target }) => target)]).toEqual(['', ['/first']]);
+  expect(router.child.exitCode).toBeNull();
+});
+
+test.each([
+  ['GET', '', ''],
+  ['POST', 'Content-Length: 1', 'a'],
+])('nothing is read behind a %s whose upgrade is ignored', async (method, field, body) => {
+  const bytes = head(
+    `${method} /plain`,
+    'Connection: Upgrade',
+    'Upgrade: h2c',
+    ...(field === '' ? [] : [field]),
+  );
+  const client = await sending(
+    `${bytes}${body}POST /split HTTP/1.1\r\nHost: api.test\r\nContent-Length: 99\r\n\r\n`,
+  );
+  client.send(SMUGGLED);
+  expect((await client.answer(method)).status).toBe(200);
+  await client.untilClosed();
+  expect([client.received, cell.seen.map(({ target }) => target)]).toEqual(['', ['/plain']]);
 });
 
 async function insideOf(): Promise<number> {
