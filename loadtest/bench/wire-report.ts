@@ -1,8 +1,10 @@
 // From what was tried to a judged table: each figure, its target, and whether it is met. Pure.
 import { table } from '../../infra/table.ts';
+import type { TunnelPlay } from './tunnels.ts';
 import type { FuzzReport } from './wire-fuzz.ts';
 import type { SlowRun } from './wire-slow.ts';
-import type { TunnelRun } from './wire-tunnels.ts';
+
+export type TunnelRun = TunnelPlay & { wanted: number };
 
 export type Tried = { fuzz: FuzzReport | null; slow: SlowRun[] | null; tunnels: TunnelRun | null };
 
@@ -25,8 +27,8 @@ export function judge({ fuzz, slow, tunnels }: Tried): Row[] {
   }
   if (tunnels !== null) {
     rows.push(exactly('tunnels open at once', tunnels.opened, tunnels.wanted));
-    rows.push(exactly('of these that echo', tunnels.echoed, tunnels.wanted));
-    rows.push(told('of these with 1 MiB', tunnels.large));
+    rows.push(exactly('of these that echo 1 MiB, whole', tunnels.whole, tunnels.wanted));
+    rows.push(exactly('of these left open in the cell', tunnels.leftOpen, 0));
   }
   return rows;
 }

@@ -1,52 +1,29 @@
 // `npm run bench:wire`: broken requests, slow attackers and many tunnels against a real router, at length.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { killAllChildren } from '../rig/child.ts';
+import { Option } from 'commander';
+import { BAD_INPUT, benchCommand, runBench, wholeNumber } from '../rig/bench.ts';
 import { startRouter, type RunningRouter } from '../rig/router.ts';
 import { startStrictCell } from '../stubs/strict-cell.ts';
 import { startWireCell } from './wire-cell.ts';
 import { fuzz, type FuzzReport } from './wire-fuzz.ts';
-import { allMet, judge, printed, type Tried } from './wire-report.ts';
+import { playTunnels } from './tunnels.ts';
+import { allMet, judge, printed, type Tried, type TunnelRun } from './wire-report.ts';
 import { attackSlowly, canAttack, type SlowRun } from './wire-slow.ts';
-import { openTunnels, type TunnelRun } from './wire-tunnels.ts';
 
 const PARTS = ['fuzz', 'slow', 'tunnels'] as const;
 
 type Flags = { cases: number; seed: number; tunnels: number; only?: (typeof PARTS)[number] };
 
-/** The exit code of a flag that is not understood, and of a tool that is missing. */
-const BAD_INPUT = 2;
+/** Of the frames that go through the tunnels. */
+const FRAME_BYTES = 1_048_576;
 
 const flags = flagsOf(process.argv);
-const folder = mkdtempSync(join(tmpdir(), 'cellgate-wire-'));
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => {
-    void killAllChildren().finally(() => {
-      rmSync(folder, { recursive: true, force: true });
-      process.exit(code);
-    });
-  });
-}
-
-try {
-  process.exitCode = await run(flags);
-} catch (error) {
-  process.stderr.write(`cellgate: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-} finally {
-  await killAllChildren();
-  rmSync(folder, { recursive: true, force: true });
-}
+await runBench((folder) => run(flags, folder));
 
 function flagsOf(argv: readonly string[]): Flags {
-  const program = new Command('bench:wire')
-    .description('Broken requests, slow attackers, many tunnels. Exit code 1: a target is missed.')
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT))
+  const description = 'Broken requests, slow attackers, many tunnels. Exit code 1: a target is missed.';
+  const program = benchCommand('bench:wire', description)
     .option('--cases <count>', 'how many broken requests', wholeNumber, 100_000)
     .option('--seed <number>', 'which ones', wholeNumber, 1)
     .option('--tunnels <count>', 'how many tunnels at once', wholeNumber, 1_000)
@@ -54,20 +31,15 @@ function flagsOf(argv: readonly string[]): Flags {
   return program.parse(argv).opts<Flags>();
 }
 
-function wholeNumber(value: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('allowed: a whole number from 1 on');
-  return Number(value);
-}
-
-async function run({ cases, seed, tunnels, only }: Flags): Promise<number> {
+async function run({ cases, seed, tunnels, only }: Flags, folder: string): Promise<number> {
   const wants = (part: (typeof PARTS)[number]): boolean => only === undefined || only === part;
   if (wants('slow') && !canAttack()) {
     process.stderr.write('cellgate: slowhttptest is not installed (Debian: apt-get install slowhttptest)\n');
     return BAD_INPUT;
   }
   const tried: Tried = {
-    fuzz: wants('fuzz') ? await tryBroken(seed, cases) : null,
-    slow: wants('slow') ? await trySlow() : null,
+    fuzz: wants('fuzz') ? await tryBroken(folder, seed, cases) : null,
+    slow: wants('slow') ? await trySlow(folder) : null,
     tunnels: wants('tunnels') ? await tryTunnels(tunnels) : null,
   };
   for (const failure of tried.fuzz?.failures.slice(0, 20) ?? []) process.stderr.write(`${failure}\n`);
@@ -76,10 +48,10 @@ async function run({ cases, seed, tunnels, only }: Flags): Promise<number> {
   return allMet(rows) ? 0 : 1;
 }
 
-async function tryBroken(seed: number, cases: number): Promise<FuzzReport> {
+async function tryBroken(folder: string, seed: number, cases: number): Promise<FuzzReport> {
   say(`${cases} broken requests`);
   const cell = await startStrictCell();
-  const router = await routerBefore(cell.origin);
+  const router = await routerBefore(folder, cell.origin);
   const alive = (): boolean => router.child.running;
   const report = await fuzz({ port: Number(new URL(router.url).port), cell, alive }, { seed, cases });
   await router.stop();
@@ -87,34 +59,28 @@ async function tryBroken(seed: number, cases: number): Promise<FuzzReport> {
   return report;
 }
 
-async function trySlow(): Promise<SlowRun[]> {
-  return await withWireCell(async (router) => {
+async function trySlow(folder: string): Promise<SlowRun[]> {
+  const cell = await startWireCell();
+  const router = await routerBefore(folder, cell.origin);
+  try {
     const runs: SlowRun[] = [];
     for (const mode of ['head', 'body', 'read'] as const) {
       say(`slowhttptest, ${mode}`);
       runs.push(await attackSlowly(router, mode));
     }
     return runs;
-  });
-}
-
-async function tryTunnels(count: number): Promise<TunnelRun> {
-  say(`${count} tunnels`);
-  return await withWireCell(async (router) => await openTunnels(Number(new URL(router.url).port), count));
-}
-
-async function withWireCell<T>(use: (router: RunningRouter) => Promise<T>): Promise<T> {
-  const cell = await startWireCell();
-  const router = await routerBefore(cell.origin);
-  try {
-    return await use(router);
   } finally {
     await router.stop();
     await cell.close();
   }
 }
 
-async function routerBefore(origin: string): Promise<RunningRouter> {
+async function tryTunnels(count: number): Promise<TunnelRun> {
+  say(`${count} tunnels`);
+  return { wanted: count, ...(await playTunnels({ count, frameBytes: FRAME_BYTES })) };
+}
+
+async function routerBefore(folder: string, origin: string): Promise<RunningRouter> {
   const fleet = {
     tenant: [{ header: 'x-tenant-id' }, { path: '/t/:tenant' }],
     cells: { 'cell-a': { origin } },

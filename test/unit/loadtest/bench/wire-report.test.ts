@@ -5,7 +5,7 @@ import { allMet, judge, printed, type Tried } from '../../../../loadtest/bench/w
 const GOOD: Tried = {
   fuzz: { cases: 10, made: 9, seen: 5, statuses: new Map([['200', 5]]), failures: [] },
   slow: [{ mode: 'head', most: 300, left: 0, ordinary: 100, failed: 0 }],
-  tunnels: { wanted: 3, opened: 3, echoed: 3, large: 1 },
+  tunnels: { wanted: 3, opened: 3, whole: 3, echoMs: 1, leftOpen: 0 },
 };
 
 test('all as it should be is met', () => {
@@ -23,7 +23,7 @@ test.each<[string, Partial<Tried>]>([
     'an ordinary request that failed',
     { slow: [{ mode: 'body', most: 300, left: 0, ordinary: 9, failed: 1 }] },
   ],
-  ['a tunnel that did not echo', { tunnels: { wanted: 3, opened: 3, echoed: 2, large: 0 } }],
+  ['a tunnel that did not echo', { tunnels: { wanted: 3, opened: 3, whole: 2, echoMs: 1, leftOpen: 0 } }],
 ])('%s is missed', (_, part) => {
   const rows = judge({ ...GOOD, ...part });
   expect(allMet(rows)).toBe(false);
