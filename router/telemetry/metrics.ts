@@ -120,6 +120,16 @@ export class Metrics {
         for (const { cell, limit } of lanes.inside()) gauge.set({ cell }, limit);
       },
     );
+    const refused: Counter<'cell' | 'role' | 'why'> = new Counter({
+      name: 'cellgate_lane_refusals_total',
+      help: 'Times a request found no room in a cell: its lane was full, or its tenant had its share of it.',
+      labelNames: ['cell', 'role', 'why'],
+      registers: [this.registry],
+      collect: () => {
+        refused.reset();
+        for (const { count, ...labels } of lanes.refused()) refused.inc(labels, count);
+      },
+    });
   }
 
   #observeHolds(holds: Holds): void {
