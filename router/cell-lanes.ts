@@ -1,11 +1,13 @@
 // The lanes into one cell: one for its own tenants, a bounded one for guests, and one for what has no end of its own.
 import type { Role } from './choose-cell.ts';
 import type { Cell } from './fleet/fleet.ts';
-import { Lane, reserveOf, type Admission } from './lane.ts';
+import { Lane, type Admission } from './lane.ts';
 
 /** Guests get at most half of a cell, and at least this part of it however busy its own tenants are. */
 const GUEST_MOST = 1 / 2;
 const GUEST_FLOOR = 1 / 16;
+/** They leave this part free for what the cell's own tenants may have inside beyond their peak. */
+const MARGIN = 1 / 16;
 
 /** A cell under pressure: each look at it takes a quarter of its room away, down to a sixteenth; then it grows back. */
 const SHRINK = 3 / 4;
@@ -28,7 +30,7 @@ export class CellLanes {
   #tunnelLimit = 1;
   /** The part of the room that is open, 0–1. */
   #open = 1;
-  /** The most requests of the cell's own tenants that were inside lately. */
+  /** The most requests of the cell's own tenants that were inside lately, or would have been. */
   #peak = 0;
 
   /** `routers` share the cell's capacity. */
@@ -61,12 +63,12 @@ export class CellLanes {
     const room = role === 'home' ? limit : this.#guestRoom(limit);
     const taken = role === 'home' ? this.count : this.guest.count;
     const admission = this[role].enter(tenant, room, room - taken, nowMs);
-    if (admission !== 'in') {
-      this.refused[role][admission] += 1;
-      return false;
+    if (role === 'home' && admission !== 'share') {
+      this.#peak = Math.max(this.#peak, this.home.count + (admission === 'in' ? 0 : 1));
     }
-    if (this.home.count > this.#peak) this.#peak = this.home.count;
-    return true;
+    if (admission === 'in') return true;
+    this.refused[role][admission] += 1;
+    return false;
   }
 
   enterTunnel(tenant: string, nowMs: number): boolean {
@@ -81,7 +83,7 @@ export class CellLanes {
   #guestRoom(limit: number): number {
     const floor = Math.max(1, Math.floor(limit * GUEST_FLOOR));
     if (this.#open < 1) return floor;
-    const left = limit - this.#peak - reserveOf(limit);
+    const left = limit - this.#peak - Math.floor(limit * MARGIN);
     return Math.max(floor, Math.min(left, Math.floor(limit * GUEST_MOST)));
   }
 }

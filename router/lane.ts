@@ -36,7 +36,10 @@ export class Lane {
     return this.#inside.size;
   }
 
-  /** `room`: how many this lane has room for now, and `free`: for how many more. `nowMs`: of a steady clock. */
+  /**
+   * `room`: how many this lane may hold now; `free`: how many places are left, which is less where another lane has taken
+   * some of them. `nowMs`: of a steady clock.
+   */
   enter(tenant: string, room: number, free: number, nowMs: number): Admission {
     const held = this.#inside.get(tenant) ?? 0;
     const within = held < Math.max(1, Math.floor(room * SHARE));
@@ -45,7 +48,7 @@ export class Lane {
       if (within) this.#waitedMs = nowMs;
       return 'full';
     }
-    if (!within && this.#isMissed(room, free, nowMs)) return 'share';
+    if (!within && this.#isMissed(room, nowMs)) return 'share';
     this.#inside.set(tenant, held + 1);
     this.#count += 1;
     return 'in';
@@ -59,9 +62,9 @@ export class Lane {
   }
 
   /** Whether others need the place that the latest tenant would take beyond its share. */
-  #isMissed(room: number, free: number, nowMs: number): boolean {
+  #isMissed(room: number, nowMs: number): boolean {
     if (nowMs - this.#waitedMs < WAITING_MS) return true;
-    return free <= Math.floor(room * RESERVE) && nowMs - this.#othersMs < AROUND_MS;
+    return room - this.#count <= Math.floor(room * RESERVE) && nowMs - this.#othersMs < AROUND_MS;
   }
 
   #came(tenant: string, nowMs: number): void {
@@ -71,9 +74,4 @@ export class Lane {
     }
     this.#latestMs = nowMs;
   }
-}
-
-/** What guests leave free for a cell's own tenants, beside what these have taken lately. */
-export function reserveOf(room: number): number {
-  return Math.floor(room * RESERVE);
 }

@@ -47,17 +47,17 @@ test('guests get at most half of a cell, empty as it may be', () => {
   expect(fill(lanesOf(32), 'guest')).toBe(16);
 });
 
-test('guests get what the cell’s own tenants leave free, less an eighth', () => {
+test('guests get what the cell’s own tenants leave free, less a sixteenth', () => {
   const lanes = lanesOf(32);
   for (let i = 0; i < 20; i += 1) lanes.enter('cell-a', 'home', 'acme');
-  expect(fill(lanes, 'guest')).toBe(8);
+  expect(fill(lanes, 'guest')).toBe(10);
 });
 
 test('guests do not take what is free in a lull: the cell’s own tenants find it when it is over', () => {
   const lanes = lanesOf(32);
   for (let i = 0; i < 20; i += 1) lanes.enter('cell-a', 'home', 'acme');
   for (let i = 0; i < 20; i += 1) lanes.leave('cell-a', 'home', 'acme');
-  expect([fill(lanes, 'guest'), fill(lanes, 'home')]).toEqual([8, 24]);
+  expect([fill(lanes, 'guest'), fill(lanes, 'home')]).toEqual([10, 22]);
 });
 
 test('with each look guests get more of what the cell’s own tenants have left for good', () => {
@@ -70,7 +70,29 @@ test('with each look guests get more of what the cell’s own tenants have left 
     lanes.adjust('cell-a', false);
     return room;
   });
-  expect(rooms).toEqual([8, 11, 14, 16, 16]);
+  expect(rooms).toEqual([10, 13, 16, 16, 16]);
+});
+
+test('a guest’s place counts against no home tenant’s share: guests are refused before those', () => {
+  const lanes = lanesOf(32);
+  lanes.enter('cell-a', 'home', 'bolt');
+  for (let i = 0; i < 15; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  expect(fill(lanes, 'guest')).toBe(14);
+  expect([lanes.enter('cell-a', 'home', 'acme'), lanes.enter('cell-a', 'home', 'acme')]).toEqual([
+    true,
+    true,
+  ]);
+});
+
+test('where a home tenant finds the cell full, guests that leave are not followed by others', () => {
+  const lanes = lanesOf(32);
+  for (let i = 0; i < 16; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  expect([fill(lanes, 'guest'), fill(lanes, 'home')]).toEqual([14, 2]);
+  lanes.leave('cell-a', 'guest', 'acme');
+  expect([lanes.enter('cell-a', 'guest', 'acme'), lanes.enter('cell-a', 'home', 'acme')]).toEqual([
+    false,
+    true,
+  ]);
 });
 
 test('guests keep a sixteenth of a cell however busy it is', () => {
