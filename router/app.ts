@@ -9,6 +9,7 @@ import type { Monitor } from './health/monitor.ts';
 import { bucketOf } from './placement/hash.ts';
 import { clientAddress, hasTwoHosts } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { RequestLine } from './telemetry/log.ts';
 import { findTenant, type TenantAnswer } from './tenant.ts';
@@ -19,6 +20,7 @@ export type Parts = {
   fleets: FleetHolder;
   monitor: Monitor;
   courier: Courier;
+  rates: RateLimits;
   tokens: TokenVerifier;
   metrics: Metrics;
   logRequest: (line: RequestLine) => void;
@@ -69,7 +71,8 @@ export class App {
   #admissible(exchange: Exchange): boolean {
     const { method, target, path } = exchange.head;
     if (method === 'TRACE' || method === 'CONNECT') {
-      exchange.refuse('method-not-allowed', null, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+      const allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+      exchange.refuse('method-not-allowed', null, { allow });
     } else if (!target.startsWith('/')) exchange.refuse('bad-request', 'The target is not a path.');
     else if (hasTwoHosts(exchange.head)) exchange.refuse('bad-request', 'More than one Host.');
     else if (isCellgatePath(path)) exchange.refuse('bad-request', 'This path is not for clients.');
@@ -84,6 +87,11 @@ export class App {
       return;
     }
     exchange.tenant = answer.tenant;
+    const retryAfterS = this.#parts.rates.take(answer.tenant);
+    if (retryAfterS > 0) {
+      exchange.refuse('tenant-rate-limited', null, { retryAfterS });
+      return;
+    }
     const { home } = fleet.placement.locate(answer.tenant);
     this.#parts.courier.serve(exchange, home, early);
   }
@@ -96,7 +104,8 @@ export class App {
       return;
     }
     if (!HASHED_METHODS.includes(exchange.head.method)) {
-      exchange.refuse('method-not-allowed', 'This route is for reading.', HASHED_METHODS.join(', '));
+      const allow = HASHED_METHODS.join(', ');
+      exchange.refuse('method-not-allowed', 'This route is for reading.', { allow });
       return;
     }
     const { home } = fleet.placement.locateBucket(bucketOf(clientAddress(exchange.head)));

@@ -1,7 +1,7 @@
 // One request on its way through the steps: what is known of it so far, and its one end.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Choice } from './choose-cell.ts';
-import { refusalAnswer, type RefusalCode } from './errors.ts';
+import { refusalAnswer, type RefusalCode, type RefusalMore } from './errors.ts';
 import { headerOf, type RequestHead } from './request-head.ts';
 import { requestIdFrom } from './telemetry/trace.ts';
 
@@ -74,10 +74,10 @@ export class Exchange {
   }
 
   /** Answers with one of the router's own refusals; does nothing when an answer has begun or the client is gone. */
-  refuse(code: RefusalCode, detail: string | null, allow: string | null = null): void {
+  refuse(code: RefusalCode, detail: string | null, more: RefusalMore = {}): void {
     if (!this.open) return;
     this.code = code;
-    const answer = refusalAnswer(code, detail, this.requestId, allow);
+    const answer = refusalAnswer(code, detail, this.requestId, more);
     this.answering(answer.status);
     this.response.writeHead(answer.status, answer.headers);
     this.response.end(answer.body);
