@@ -2,8 +2,6 @@
 
 /** A tenant's share of a lane. Within it a tenant gets in wherever there is room; beyond it only what nobody misses. */
 const SHARE = 1 / 4;
-/** What a tenant beyond its share leaves free for the others that are around. None in a lane of less than eight. */
-const RESERVE = 1 / 8;
 /** Others wait: for so long after the refusal of a tenant within its share. It is told to come back after that time. */
 const WAITING_MS = 1_000;
 /** Others are around: for so long after their last request. Their next one is to find room, rare as they may be. */
@@ -14,8 +12,8 @@ export type Admission = 'in' | 'full' | 'share';
 
 /**
  * A lane refuses at once and queues nobody, so that "while others wait" can only mean: others were refused a moment ago.
- * From then on nobody gets in beyond its share. So that this seldom begins, a tenant beyond its share leaves a reserve
- * free while others are around; one that is alone may have the whole lane. Only tenants that are inside are kept.
+ * From then on nobody gets in beyond its share. So that this seldom begins, a tenant beyond its share leaves another
+ * share free while others are around; one that is alone may have the whole lane. Only tenants that are inside are kept.
  */
 export class Lane {
   readonly #inside = new Map<string, number>();
@@ -42,13 +40,14 @@ export class Lane {
    */
   enter(tenant: string, room: number, free: number, nowMs: number): Admission {
     const held = this.#inside.get(tenant) ?? 0;
-    const within = held < Math.max(1, Math.floor(room * SHARE));
+    const share = Math.floor(room * SHARE);
+    const within = held < Math.max(1, share);
     this.#came(tenant, nowMs);
     if (free <= 0) {
       if (within) this.#waitedMs = nowMs;
       return 'full';
     }
-    if (!within && this.#isMissed(room, nowMs)) return 'share';
+    if (!within && this.#isMissed(room - this.#count <= share, nowMs)) return 'share';
     this.#inside.set(tenant, held + 1);
     this.#count += 1;
     return 'in';
@@ -61,10 +60,10 @@ export class Lane {
     this.#count -= 1;
   }
 
-  /** Whether others need the place that the latest tenant would take beyond its share. */
-  #isMissed(room: number, nowMs: number): boolean {
+  /** Whether others need the place that the latest tenant would take beyond its share. `scarce`: few are left. */
+  #isMissed(scarce: boolean, nowMs: number): boolean {
     if (nowMs - this.#waitedMs < WAITING_MS) return true;
-    return room - this.#count <= Math.floor(room * RESERVE) && nowMs - this.#othersMs < AROUND_MS;
+    return scarce && nowMs - this.#othersMs < AROUND_MS;
   }
 
   #came(tenant: string, nowMs: number): void {

@@ -5,7 +5,6 @@ import { Lane } from '../../../router/lane.ts';
 
 const ROOM = 32;
 const SHARE = 8;
-const RESERVE = 4;
 
 /** A lane of a fixed room, and a clock that stands until it is moved. */
 class Play {
@@ -35,10 +34,10 @@ test('a tenant that is alone has the whole lane', () => {
   expect(new Play().fill('noisy')).toBe(ROOM);
 });
 
-test('a tenant that is not alone leaves an eighth free for the others', () => {
+test('a tenant that is not alone leaves a quarter free for the others', () => {
   const play = new Play();
   play.enter('quiet');
-  expect(play.fill('noisy')).toBe(ROOM - RESERVE - 1);
+  expect(play.fill('noisy')).toBe(ROOM - SHARE - 1);
   expect(play.enter('noisy')).toBe('share');
 });
 
@@ -46,7 +45,7 @@ test('the others find room in what it left free', () => {
   const play = new Play();
   play.enter('quiet');
   play.fill('noisy');
-  expect(play.fill('quiet', RESERVE)).toBe(RESERVE);
+  expect([play.fill('quiet', SHARE - 1), play.enter('another')]).toEqual([SHARE - 1, 'in']);
 });
 
 test('a tenant is alone again when no other has come for a minute', () => {
@@ -94,10 +93,10 @@ test('others wait for a second after one of them was refused', () => {
 
 test('a tenant that has its share already does not make the others wait', () => {
   const play = new Play();
-  play.fill('one', 16);
+  play.fill('one', 12);
   play.fill('two');
   play.drain('one', 6);
-  expect([play.fill('two'), play.fill('one')]).toEqual([6, 0]);
+  expect([play.fill('two'), play.fill('one')]).toEqual([6, 2]);
 });
 
 test('in a lane of one place the next tenant has it as soon as it is free', () => {
@@ -109,9 +108,9 @@ test('in a lane of one place the next tenant has it as soon as it is free', () =
 });
 
 test('a small lane keeps nothing back while nobody waits', () => {
-  const play = new Play(7);
+  const play = new Play(3);
   play.enter('quiet');
-  expect(play.fill('noisy')).toBe(6);
+  expect(play.fill('noisy')).toBe(2);
 });
 
 test('a tenant that left is forgotten', () => {
@@ -171,7 +170,7 @@ test('whatever comes and goes: counts are exact, within its share only a full la
   );
 });
 
-test('a noisy tenant at fifty times its share never keeps a place from others that together need the reserve', () => {
+test('a noisy tenant at fifty times its share never keeps a place from others that together need no more than a share', () => {
   const arrival = fc.record({ who: fc.constantFrom('noisy', ...TENANTS), ends: fc.nat() });
   fc.assert(
     fc.property(fc.array(arrival, { maxLength: 200 }), (arrivals) => {
@@ -183,7 +182,7 @@ test('a noisy tenant at fifty times its share never keeps a place from others th
         play.nowMs += 1;
         if (who === 'noisy') play.fill('noisy', 50 * SHARE);
         else {
-          if (quiet.length === RESERVE) play.drain(quiet.splice(ends % RESERVE, 1)[0] ?? '', 1);
+          if (quiet.length === SHARE) play.drain(quiet.splice(ends % SHARE, 1)[0] ?? '', 1);
           expect(play.enter(who)).toBe('in');
           quiet.push(who);
         }
