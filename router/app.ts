@@ -10,6 +10,7 @@ import { bucketOf } from './placement/hash.ts';
 import { objectionTo } from './request-check.ts';
 import { clientAddress } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { RequestLine } from './telemetry/log.ts';
 import { findTenant, type TenantAnswer } from './tenant.ts';
@@ -20,6 +21,7 @@ export type Parts = {
   fleets: FleetHolder;
   monitor: Monitor;
   courier: Courier;
+  rates: RateLimits;
   tokens: TokenVerifier;
   metrics: Metrics;
   logRequest: (line: RequestLine) => void;
@@ -78,7 +80,7 @@ export class App {
     const objection = objectionTo(exchange.head);
     if (objection !== null) exchange.refuse(objection.code, objection.detail);
     else if (method === 'TRACE' || method === 'CONNECT') {
-      exchange.refuse('method-not-allowed', null, METHODS_ALLOWED);
+      exchange.refuse('method-not-allowed', null, { allow: METHODS_ALLOWED });
     }
     // It asks what the whole service can do (RFC 9110, section 9.3.7): to clients that is the router.
     else if (target === '*' && method === 'OPTIONS') exchange.answerEmpty(204, ['allow', METHODS_ALLOWED]);
@@ -95,6 +97,11 @@ export class App {
       return;
     }
     exchange.tenant = answer.tenant;
+    const retryAfterS = this.#parts.rates.take(answer.tenant);
+    if (retryAfterS > 0) {
+      exchange.refuse('tenant-rate-limited', null, { retryAfterS });
+      return;
+    }
     const { home } = fleet.placement.locate(answer.tenant);
     this.#parts.courier.serve(exchange, home, early);
   }
@@ -107,7 +114,8 @@ export class App {
       return;
     }
     if (!HASHED_METHODS.includes(exchange.head.method)) {
-      exchange.refuse('method-not-allowed', 'This route is for reading.', HASHED_METHODS.join(', '));
+      const allow = HASHED_METHODS.join(', ');
+      exchange.refuse('method-not-allowed', 'This route is for reading.', { allow });
       return;
     }
     const { home } = fleet.placement.locateBucket(bucketOf(clientAddress(exchange.head)));

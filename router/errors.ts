@@ -56,6 +56,12 @@ export const REFUSALS = {
     title: 'The Expect header asks for something other than 100-continue.',
     proxyStatus: 'http_request_error',
   },
+  'tenant-rate-limited': {
+    status: 429,
+    title: 'The tenant has sent more requests than its rate allows.',
+    proxyStatus: 'http_request_denied',
+    retryAfterS: 1,
+  },
   'headers-too-large': {
     status: 431,
     title: 'The header fields are larger, or more, than allowed.',
@@ -105,18 +111,26 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS;
 
+/** What one answer says beyond the table. */
+export type RefusalMore = {
+  /** The methods of a 405 (RFC 9110, section 15.5.6). */
+  allow?: string;
+  /** Whole seconds, instead of the table's. */
+  retryAfterS?: number;
+};
+
 /** RFC 9457 media type. */
 const PROBLEM_JSON = 'application/problem+json';
 
 /**
  * The refusal as it goes on the wire: status, flat header list and body (RFC 9457, RFC 9209).
- * `allow`: the methods of a 405 (RFC 9110, section 15.5.6). `detail` must come from the router's own words: never an address, never what a cell or a library said.
+ * `detail` must come from the router's own words: never an address, never what a cell or a library said.
  */
 export function refusalAnswer(
   code: RefusalCode,
   detail: string | null,
   requestId: string,
-  allow: string | null = null,
+  { allow, retryAfterS }: RefusalMore = {},
 ): { status: number; headers: string[]; body: string } {
   const refusal: Refusal = REFUSALS[code];
   const body = JSON.stringify({
@@ -139,8 +153,9 @@ export function refusalAnswer(
     'x-request-id',
     requestId,
   ];
-  if (refusal.retryAfterS !== undefined) headers.push('retry-after', String(refusal.retryAfterS));
-  if (allow !== null) headers.push('allow', allow);
+  const waitS = retryAfterS ?? refusal.retryAfterS;
+  if (waitS !== undefined) headers.push('retry-after', String(waitS));
+  if (allow !== undefined) headers.push('allow', allow);
   if (code === 'tenant-unverified') headers.push('www-authenticate', 'Bearer error="invalid_token"');
   return { status: refusal.status, headers, body };
 }

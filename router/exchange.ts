@@ -1,7 +1,7 @@
 // One request on its way through the steps: what is known of it so far, and its one end.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Choice } from './choose-cell.ts';
-import { refusalAnswer, type RefusalCode } from './errors.ts';
+import { refusalAnswer, type RefusalCode, type RefusalMore } from './errors.ts';
 import { headerOf, type RequestHead } from './request-head.ts';
 import { requestIdFrom } from './telemetry/trace.ts';
 
@@ -114,12 +114,12 @@ export class Exchange {
   }
 
   /** Answers with one of the router's own refusals; does nothing when an answer has begun or the client is gone. */
-  refuse(code: RefusalCode, detail: string | null, allow: string | null = null): void {
+  refuse(code: RefusalCode, detail: string | null, more: RefusalMore = {}): void {
     if (!this.open) return;
     this.code = code;
     // Where such a request ends is a guess, and so it is with a client that was not asked for its body yet.
     if (code === 'bad-request' || this.#awaitsContinue) this.closeAfterwards();
-    const answer = refusalAnswer(code, detail, this.requestId, allow);
+    const answer = refusalAnswer(code, detail, this.requestId, more);
     this.answering(answer.status);
     this.response.writeHead(answer.status, answer.headers);
     this.response.end(answer.body);

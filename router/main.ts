@@ -14,6 +14,7 @@ import { Monitor } from './health/monitor.ts';
 import { Lanes } from './lanes.ts';
 import { Names } from './names.ts';
 import { PublicServer } from './public-server.ts';
+import { RateLimits } from './rate-limits.ts';
 import { accessLog, createLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { TokenVerifier } from './token.ts';
@@ -31,27 +32,31 @@ async function run(config: Config): Promise<void> {
   const names = new Names(config.DNS_TTL_MS);
   const monitor = new Monitor(config, fleets, store, names, log);
   const lanes = new Lanes();
+  const rates = new RateLimits();
   const pools = new CellPools(config, names);
   const metrics = new Metrics();
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools);
-  const app = new App({ config, fleets, monitor, courier, tokens, metrics, logRequest });
+  const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
-  metrics.observe({ monitor, fleets, lanes, holds: courier.holds });
+  metrics.observe({ monitor, fleets, lanes, rates, holds: courier.holds });
   metrics.observeClients(() => publicServer.connections);
   lanes.setFleet(fleets.active.cells);
+  rates.setFleet(fleets.active.rates);
   pools.setFleet(fleets.active.cells);
-  fleets.onActivate(({ cells }) => {
+  fleets.onActivate(({ cells, rates: limits }) => {
     lanes.setFleet(cells);
+    rates.setFleet(limits);
     pools.setFleet(cells);
   });
   monitor.onRecords((records) => courier.verdict(records));
   monitor.onLost((cell) => pools.renew(cell));
   monitor.onProbe((cell, well) => {
     lanes.setRouters(monitor.liveRouters);
+    rates.setRouters(monitor.liveRouters);
     lanes.adjust(cell, monitor.isPressed(cell));
     if (well) courier.probedWell(cell);
   });

@@ -14,6 +14,12 @@ export function worst(values: readonly number[]): number {
   return values.length === 0 ? Number.NaN : Math.max(...values);
 }
 
+/** The value that so large a part (0–1) of them does not exceed, by nearest rank. NaN of nothing. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
+}
+
 export type Interval = { low: number; high: number };
 
 const RESAMPLES = 2_000;
@@ -31,8 +37,8 @@ export function medianInterval(values: readonly number[]): Interval {
   return { low: at(0.025), high: at(0.975) };
 }
 
-/** mulberry32: small, and good enough to draw samples. Numbers in [0, 1). */
-function randomFrom(seed: number): () => number {
+/** mulberry32: small, and good enough to draw samples. Numbers in [0, 1), the same for the same seed. */
+export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -16,6 +16,7 @@ export class StubCell {
   readonly #pulse: Pulse;
   readonly counters: Counters = { served: 0, refused: 0, expired: 0, probes: 0, rules: 0, unauthorized: 0 };
   behaviour: Behaviour;
+  #inside = 0;
 
   constructor(config: StubConfig) {
     this.#config = config;
@@ -82,8 +83,16 @@ export class StubCell {
     this.counters.served += 1;
     this.#write(request, tenant, home ?? '');
     const { status, latencyMs, dripMs } = this.behaviour;
-    if (latencyMs > 0) await pause(latencyMs);
+    this.#inside += 1;
+    if (latencyMs > 0) await pause(latencyMs * this.#slowness());
+    this.#inside -= 1;
     await answerJson(response, status, { cell: this.#config.id, tenant, method: request.method }, dripMs);
+  }
+
+  /** 1 up to the knee; from there on a cell does ever less, the more it is asked to do. */
+  #slowness(): number {
+    const { knee } = this.behaviour;
+    return knee === 0 || this.#inside <= knee ? 1 : (this.#inside / knee) ** 4;
   }
 
   /** Written as the service begins, in one system call: a kill can not lose it. */

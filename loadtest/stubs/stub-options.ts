@@ -6,6 +6,8 @@ export type Behaviour = {
   status: number;
   /** Milliseconds before the head of an answer. */
   latencyMs: number;
+  /** Above 0: with more requests of tenants inside than this, `latencyMs` grows with the fourth power of the excess. */
+  knee: number;
   /** Above 0: a slow-loris answer, whose body comes byte by byte at this pace. */
   dripMs: number;
   /** Its own word about itself in `/health`. */
@@ -20,6 +22,7 @@ export type Behaviour = {
 export const WELL: Behaviour = {
   status: 200,
   latencyMs: 0,
+  knee: 0,
   dripMs: 0,
   health: 'ok',
   healthStatus: 200,

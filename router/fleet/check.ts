@@ -2,9 +2,8 @@
 import type { z } from 'zod';
 import type { Fault } from '../faults.ts';
 import { historyFaults, type PlacementInput } from '../placement/placement.ts';
+import type { Pins } from './by-tenant.ts';
 import { legibleSchema, routePrefix, type FleetFile, type LegibleFile } from './schema.ts';
-
-export type Pins = Map<string, { cell: string; settled: boolean }>;
 
 /** The faults of a file whose parts are well formed each. */
 export function crossFaults(file: LegibleFile, pins: Pins): Fault[] {

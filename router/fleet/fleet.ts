@@ -34,6 +34,15 @@ export type Route = {
   timeoutMs: number | null;
 };
 
+/** How fast one tenant may send, over all routers: requests a second, and how many at once after a pause. */
+export type Rate = { rps: number; burst: number };
+
+export type Rates = {
+  /** Of every tenant that has none of its own; null: no limit. */
+  others: Rate | null;
+  tenants: ReadonlyMap<string, Rate>;
+};
+
 export type Fleet = {
   /** The file's content in 16 hex digits: equal files, equal digests, whatever the order of their keys. */
   digest: string;
@@ -42,4 +51,5 @@ export type Fleet = {
   placement: Placement;
   /** Longest path first. */
   routes: readonly Route[];
+  rates: Rates;
 };

@@ -5,18 +5,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { faultLine, faultsOf, type Fault } from '../faults.ts';
 import { buildPlacement } from '../placement/placement.ts';
-import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
-import { crossFaults, legibleCrossFaults, placementInput, type Pins } from './check.ts';
+import { toRates, validPins, validRates } from './by-tenant.ts';
+import { crossFaults, legibleCrossFaults, placementInput } from './check.ts';
 import type { Cell, Fleet, Route, TenantSource } from './fleet.ts';
 import { readYaml } from './read-yaml.ts';
-import {
-  fleetSchema,
-  isUrl,
-  pinSchema,
-  routePrefix,
-  type FleetFile,
-  type TenantSourceFile,
-} from './schema.ts';
+import { fleetSchema, isUrl, routePrefix, type FleetFile, type TenantSourceFile } from './schema.ts';
 
 /** The fleet file is wrong; `faults` names every place. */
 export class FleetFileError extends Error {
@@ -45,9 +38,10 @@ export function loadFleet(path: string): Fleet {
 
 /** The same from text; relative paths in it are resolved against `folder`. */
 export function parseFleet(text: string, folder: string): Fleet {
-  const { data, pins: written, faults } = readYaml(text);
+  const { data, faults, ...written } = readYaml(text);
   if (data === undefined) throw new FleetFileError(faults);
-  const pins = validPins(written, faults);
+  const pins = validPins(written.pins, faults);
+  const rates = validRates(written.rates, faults);
   const parsed = fleetSchema.safeParse(data);
   if (!parsed.success) {
     const places = new Set(faults.map(({ path }) => path));
@@ -59,30 +53,13 @@ export function parseFleet(text: string, folder: string): Fleet {
   faults.push(...crossFaults(file, pins));
   if (faults.length > 0) throw new FleetFileError(faults);
   return {
-    digest: digestOf(file, pins),
+    digest: digestOf(file, { pins, rates }),
     sources: file.tenant.map((source) => toSource(source, folder)),
     cells: new Map(Object.entries(file.cells).map(([id, cell]) => [id, toCell(id, cell)])),
     placement: buildPlacement(placementInput(file, pins)),
     routes: toRoutes(file),
+    rates: toRates(file.rateLimit, rates),
   };
-}
-
-/** The pins that are well formed; what is wrong with the others is added to `faults`. */
-function validPins(written: readonly [string, unknown][], faults: Fault[]): Pins {
-  const pins: Pins = new Map();
-  for (const [tenant, value] of written) {
-    const path = `pins.${tenant}`;
-    if (!isTenantId(tenant))
-      faults.push({ path, problem: `not a tenant ID (allowed: ${TENANT_ID_ALLOWED})` });
-    const pin = pinSchema.safeParse(value);
-    if (pin.success) pins.set(tenant, pin.data);
-    else faults.push(...faultsOf(pin.error).map((fault) => under(path, fault)));
-  }
-  return pins;
-}
-
-function under(path: string, fault: Fault): Fault {
-  return { path: fault.path === '' ? path : `${path}.${fault.path}`, problem: fault.problem };
 }
 
 function toCell(id: string, cell: FleetFile['cells'][string]): Cell {
@@ -114,8 +91,9 @@ function toRoutes(file: FleetFile): Route[] {
     .sort((a, b) => b.path.length - a.path.length);
 }
 
-function digestOf(file: FleetFile, pins: Pins): string {
-  const content = JSON.stringify({ ...file, pins: Object.fromEntries(pins) }, (_, value: unknown) =>
+function digestOf(file: FleetFile, byTenant: Record<string, ReadonlyMap<string, unknown>>): string {
+  const parts = Object.entries(byTenant).map(([name, map]) => [name, Object.fromEntries(map)]);
+  const content = JSON.stringify({ ...file, ...Object.fromEntries(parts) }, (_, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
       : value,

@@ -1,14 +1,23 @@
-// The fleet file's text as data, with its pins apart: what YAML would lose or hide on the way is a fault here.
+// The fleet file's text as data, with what is by tenant apart: what YAML would lose or hide on the way is a fault here.
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq, parseDocument, visit, type Document } from 'yaml';
 import type { Fault } from '../faults.ts';
 
+export type ByTenant = [string, unknown][];
+
 export type FleetText = {
-  /** All but the pins, as plain data; undefined when the text could not be read at all. */
+  /** All but what is by tenant, as plain data; undefined when the text could not be read at all. */
   data: unknown;
   /** Tenant, as it was written, → its pin, not validated yet. */
-  pins: [string, unknown][];
+  pins: ByTenant;
+  /** The same of `rateLimit.tenants`. */
+  rates: ByTenant;
   faults: Fault[];
 };
+
+/** The mappings whose keys are tenants. */
+const PINS = ['pins'] as const;
+const RATES = ['rateLimit', 'tenants'] as const;
+const OF_TENANTS = [PINS, RATES].map((path) => path.join('.'));
 
 const ALLOWED = '(allowed: one YAML 1.2 document)';
 
@@ -24,8 +33,9 @@ export function readYaml(text: string): FleetText {
   if (problems.size > 0) return unreadable([...problems]);
   try {
     const faults = keyFaults(document);
-    const pins = readPins(document, faults);
-    return { data: withoutPins(document), pins, faults };
+    const pins = readByTenant(document, PINS, 'tenant: cell', faults);
+    const rates = readByTenant(document, RATES, 'tenant: { rps, burst }', faults);
+    return { data: withoutTenants(document), pins, rates, faults };
   } catch (error) {
     // Aliases are followed only now: one without its anchor, or a file that grows without bounds.
     return unreadable([syntaxProblem(error as Error)]);
@@ -34,7 +44,7 @@ export function readYaml(text: string): FleetText {
 
 function unreadable(problems: string[]): FleetText {
   const faults = problems.map((problem) => ({ path: '', problem: `${problem} ${ALLOWED}` }));
-  return { data: undefined, pins: [], faults };
+  return { data: undefined, pins: [], rates: [], faults };
 }
 
 /** The first line of the parser's message: the others repeat the file's own text. */
@@ -46,7 +56,7 @@ function syntaxProblem(error: { message: string; code?: string }): string {
 
 /**
  * YAML forbids a key twice; here each such place becomes a fault of its own instead of ending the reading. Keys that
- * are no text, and `__proto__`, would be lost or stand for something else as data; among pins, read apart, they do not.
+ * are no text, and `__proto__`, would be lost or stand for something else as data; among tenants, read apart, they do not.
  */
 function keyFaults(document: Document): Fault[] {
   const faults: Fault[] = [];
@@ -59,7 +69,7 @@ function keyFaults(document: Document): Fault[] {
         const path = [...above, name].join('.');
         if (!isScalar(key)) faults.push({ path, problem: 'not a plain key (allowed: text)' });
         else if (seen.has(name)) faults.push({ path, problem: 'declared twice (allowed: once)' });
-        else if (name === '__proto__' && above.join('.') !== 'pins')
+        else if (name === '__proto__' && !OF_TENANTS.includes(above.join('.')))
           faults.push({ path, problem: 'reserved (allowed: any other name)' });
         seen.add(name);
       }
@@ -82,27 +92,43 @@ function keyText(key: unknown): string {
   return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
 }
 
-function readPins(document: Document, faults: Fault[]): [string, unknown][] {
-  const value = pinsNode(document);
+function readByTenant(
+  document: Document,
+  path: readonly string[],
+  allowed: string,
+  faults: Fault[],
+): ByTenant {
+  const value = nodeAt(document, path);
   if (value === undefined || (isScalar(value) && value.value === null)) return [];
   if (!isMap(value)) {
-    faults.push({ path: 'pins', problem: 'not a mapping (allowed: tenant: cell)' });
+    faults.push({ path: path.join('.'), problem: `not a mapping (allowed: ${allowed})` });
     return [];
   }
   return value.items
     .filter(({ key }) => isScalar(key))
-    .map(({ key, value: pin }) => [keyText(key), isNode(pin) ? pin.toJS(document) : pin]);
+    .map(({ key, value: its }) => [keyText(key), isNode(its) ? its.toJS(document) : its]);
 }
 
-function pinsNode(document: Document): unknown {
-  if (!isMap(document.contents)) return undefined;
-  const value: unknown = document.contents.items.find((pair) => keyText(pair.key) === 'pins')?.value;
-  return isAlias(value) ? value.resolve(document) : value;
+function nodeAt(document: Document, path: readonly string[]): unknown {
+  let node: unknown = document.contents;
+  for (const name of path) {
+    if (!isMap(node)) return undefined;
+    const value: unknown = node.items.find((pair) => keyText(pair.key) === name)?.value;
+    node = isAlias(value) ? value.resolve(document) : value;
+  }
+  return node;
 }
 
-function withoutPins(document: Document): unknown {
+function withoutTenants(document: Document): unknown {
   const value: unknown = document.toJS();
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const { pins: _, ...rest } = value as Record<string, unknown>;
-  return rest;
+  if (!isMapping(value)) return value;
+  const { pins: _, ...rest } = value;
+  const { rateLimit } = rest;
+  if (!isMapping(rateLimit)) return rest;
+  const { tenants: __, ...others } = rateLimit;
+  return { ...rest, rateLimit: others };
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -162,6 +162,18 @@ const route = strict({
   timeoutMs: count(86_400_000).optional(),
 });
 
+const RATE_MOST = 10_000_000;
+
+/** `burst` where it is not declared: as much as a second brings. */
+export const rateSchema = strict({ rps: count(RATE_MOST), burst: count(RATE_MOST).optional() });
+
+const rateLimit = strict({ rps: count(RATE_MOST).optional(), burst: count(RATE_MOST).optional() }, [
+  'tenants',
+]).refine(({ rps, burst }) => burst === undefined || rps !== undefined, {
+  path: ['burst'],
+  error: 'there is no rps that it belongs to (allowed: beside rps)',
+});
+
 /** A route's path as it is compared: without the slash at its end. */
 export function routePrefix(path: string): string {
   return path.length > 1 ? path.replace(/\/$/, '') : path;
@@ -182,6 +194,7 @@ export const fleetSchema = strict(
       .array(generation, 'missing or not a list (allowed: the history, [{ add: [cell-a, …] }, …])')
       .min(1, 'empty (allowed: at least one generation)'),
     routes: z.array(route, 'not a list (allowed: a list of routes)').default(() => []),
+    rateLimit: rateLimit.optional(),
   },
   ['pins'],
 );

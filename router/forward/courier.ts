@@ -114,9 +114,10 @@ export class Courier {
 
   #admit(delivery: Delivery, { cell, role }: Served): boolean {
     if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell);
-    if (!this.#lanes.enter(cell, role)) return false;
+    const { tenant } = delivery.exchange;
+    if (!this.#lanes.enter(cell, role, tenant)) return false;
     delivery.entered(() => {
-      this.#lanes.leave(cell, role);
+      this.#lanes.leave(cell, role, tenant);
       if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
     });
     return true;
@@ -124,10 +125,11 @@ export class Courier {
 
   /** Tunnels and event streams are counted apart: a request whose answer turns out to be one leaves its lane. */
   #admitStream(delivery: Delivery, cell: string): boolean {
-    if (!this.#lanes.enterTunnel(cell)) return false;
+    const { tenant } = delivery.exchange;
+    if (!this.#lanes.enterTunnel(cell, tenant)) return false;
     delivery.leave();
     delivery.entered(() => {
-      this.#lanes.leaveTunnel(cell);
+      this.#lanes.leaveTunnel(cell, tenant);
       if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
     });
     return true;

@@ -5,6 +5,7 @@ import type { FleetHolder } from '../fleet/holder.ts';
 import type { Holds } from '../forward/holds.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Lanes } from '../lanes.ts';
+import type { RateLimits } from '../rate-limits.ts';
 import type { RefusalCode } from '../errors.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -54,9 +55,16 @@ export class Metrics {
   }
 
   /** Gauges that are read from the parts themselves, at each scrape. */
-  observe(parts: { monitor: Monitor; fleets: FleetHolder; lanes: Lanes; holds: Holds }): void {
+  observe(parts: {
+    monitor: Monitor;
+    fleets: FleetHolder;
+    lanes: Lanes;
+    rates: RateLimits;
+    holds: Holds;
+  }): void {
     this.#observeCells(parts.monitor, parts.fleets);
     this.#observeLanes(parts.lanes);
+    this.#observeRates(parts.rates);
     this.#observeHolds(parts.holds);
     this.#observeStore(parts.monitor, parts.fleets);
     this.#observeVerdicts(parts.monitor);
@@ -131,6 +139,25 @@ export class Metrics {
       (gauge) => {
         for (const { cell, limit } of lanes.inside()) gauge.set({ cell }, limit);
       },
+    );
+    const refused: Counter<'cell' | 'role' | 'why'> = new Counter({
+      name: 'cellgate_lane_refusals_total',
+      help: 'Times a request found no room in a cell: its lane was full, or its tenant had its share of it.',
+      labelNames: ['cell', 'role', 'why'],
+      registers: [this.registry],
+      collect: () => {
+        refused.reset();
+        for (const { count, ...labels } of lanes.refused()) refused.inc(labels, count);
+      },
+    });
+  }
+
+  #observeRates(rates: RateLimits): void {
+    this.#gauge(
+      'cellgate_rate_limit_tenants',
+      'Tenants whose rate this router remembers now; bounded.',
+      [],
+      (gauge) => gauge.set(rates.remembered),
     );
   }
 

@@ -64,11 +64,17 @@ test('Retry-After is there only where waiting helps', () => {
     'cell-unavailable',
     'keys-unavailable',
     'router-not-ready',
+    'tenant-rate-limited',
   ]);
 });
 
+test('an answer may say how long to wait, instead of the table', () => {
+  const { headers } = refusalAnswer('tenant-rate-limited', null, 'id', { retryAfterS: 7 });
+  expect(fieldsOf(headers)['retry-after']).toBe('7');
+});
+
 test('a 405 says what is allowed', () => {
-  const { headers } = refusalAnswer('method-not-allowed', null, 'id', 'GET, HEAD');
+  const { headers } = refusalAnswer('method-not-allowed', null, 'id', { allow: 'GET, HEAD' });
   expect(fieldsOf(headers)['allow']).toBe('GET, HEAD');
 });
 

@@ -23,7 +23,7 @@ function lanesOf(concurrency: number, tunnels = 10): Lanes {
 /** How many get in before the lane is full. */
 function fill(lanes: Lanes, role: Role): number {
   let inside = 0;
-  while (inside < 10_000 && lanes.enter('cell-a', role)) inside += 1;
+  while (inside < 10_000 && lanes.enter('cell-a', role, 'acme')) inside += 1;
   return inside;
 }
 
@@ -39,18 +39,60 @@ test('a cell takes as many of its own tenants’ requests as its concurrency', (
 test('who leaves makes room', () => {
   const lanes = lanesOf(1);
   fill(lanes, 'home');
-  lanes.leave('cell-a', 'home');
-  expect(lanes.enter('cell-a', 'home')).toBe(true);
+  lanes.leave('cell-a', 'home', 'acme');
+  expect(lanes.enter('cell-a', 'home', 'acme')).toBe(true);
 });
 
 test('guests get at most half of a cell, empty as it may be', () => {
   expect(fill(lanesOf(32), 'guest')).toBe(16);
 });
 
-test('guests get what the cell’s own tenants leave free', () => {
+test('guests get what the cell’s own tenants leave free, less a sixteenth', () => {
   const lanes = lanesOf(32);
-  for (let i = 0; i < 24; i += 1) lanes.enter('cell-a', 'home');
-  expect(fill(lanes, 'guest')).toBe(8);
+  for (let i = 0; i < 20; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  expect(fill(lanes, 'guest')).toBe(10);
+});
+
+test('guests do not take what is free in a lull: the cell’s own tenants find it when it is over', () => {
+  const lanes = lanesOf(32);
+  for (let i = 0; i < 20; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  for (let i = 0; i < 20; i += 1) lanes.leave('cell-a', 'home', 'acme');
+  expect([fill(lanes, 'guest'), fill(lanes, 'home')]).toEqual([10, 22]);
+});
+
+test('with each look guests get more of what the cell’s own tenants have left for good', () => {
+  const lanes = lanesOf(32);
+  for (let i = 0; i < 20; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  for (let i = 0; i < 20; i += 1) lanes.leave('cell-a', 'home', 'acme');
+  const rooms = Array.from({ length: 5 }, () => {
+    const room = fill(lanes, 'guest');
+    for (let i = 0; i < room; i += 1) lanes.leave('cell-a', 'guest', 'acme');
+    lanes.adjust('cell-a', false);
+    return room;
+  });
+  expect(rooms).toEqual([10, 13, 16, 16, 16]);
+});
+
+test('a guest’s place counts against no home tenant’s share: guests are refused before those', () => {
+  const lanes = lanesOf(32);
+  lanes.enter('cell-a', 'home', 'bolt');
+  for (let i = 0; i < 15; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  expect(fill(lanes, 'guest')).toBe(14);
+  expect([lanes.enter('cell-a', 'home', 'acme'), lanes.enter('cell-a', 'home', 'acme')]).toEqual([
+    true,
+    true,
+  ]);
+});
+
+test('where a home tenant finds the cell full, guests that leave are not followed by others', () => {
+  const lanes = lanesOf(32);
+  for (let i = 0; i < 16; i += 1) lanes.enter('cell-a', 'home', 'acme');
+  expect([fill(lanes, 'guest'), fill(lanes, 'home')]).toEqual([14, 2]);
+  lanes.leave('cell-a', 'guest', 'acme');
+  expect([lanes.enter('cell-a', 'guest', 'acme'), lanes.enter('cell-a', 'home', 'acme')]).toEqual([
+    false,
+    true,
+  ]);
 });
 
 test('guests keep a sixteenth of a cell however busy it is', () => {
@@ -73,7 +115,7 @@ test('routers divide the capacity between them', () => {
   const lanes = lanesOf(32, 8);
   lanes.setRouters(4);
   expect(fill(lanes, 'home')).toBe(8);
-  expect([...Array(9)].map(() => lanes.enterTunnel('cell-a')).filter(Boolean)).toHaveLength(2);
+  expect([...Array(9)].map(() => lanes.enterTunnel('cell-a', 'acme')).filter(Boolean)).toHaveLength(2);
 });
 
 test('with more routers than capacity each still has room for one', () => {
@@ -91,24 +133,24 @@ test('a count of no routers changes nothing: the last known one stands', () => {
 
 test('tunnels have a limit of their own and take no room from requests', () => {
   const lanes = lanesOf(4, 2);
-  expect([1, 2, 3].map(() => lanes.enterTunnel('cell-a'))).toEqual([true, true, false]);
+  expect([1, 2, 3].map(() => lanes.enterTunnel('cell-a', 'acme'))).toEqual([true, true, false]);
   expect(fill(lanes, 'home')).toBe(4);
-  lanes.leaveTunnel('cell-a');
-  expect(lanes.enterTunnel('cell-a')).toBe(true);
+  lanes.leaveTunnel('cell-a', 'acme');
+  expect(lanes.enterTunnel('cell-a', 'acme')).toBe(true);
 });
 
 test('nobody enters a cell that is not in the fleet', () => {
   const lanes = lanesOf(4);
   expect([
-    lanes.enter('cell-z', 'home'),
-    lanes.enter('cell-z', 'guest'),
-    lanes.enterTunnel('cell-z'),
+    lanes.enter('cell-z', 'home', 'acme'),
+    lanes.enter('cell-z', 'guest', 'acme'),
+    lanes.enterTunnel('cell-z', 'acme'),
   ]).toEqual([false, false, false]);
 });
 
 test('what is inside stays counted when the fleet changes', () => {
   const lanes = lanesOf(8);
-  lanes.enter('cell-a', 'home');
+  lanes.enter('cell-a', 'home', 'acme');
   lanes.setFleet(cells(2));
   expect(inside(lanes)).toMatchObject({ home: 1, limit: 2 });
   expect(fill(lanes, 'home')).toBe(1);
@@ -116,19 +158,57 @@ test('what is inside stays counted when the fleet changes', () => {
 
 test('a removed cell is counted until it is empty', () => {
   const lanes = lanesOf(8);
-  lanes.enter('cell-a', 'guest');
+  lanes.enter('cell-a', 'guest', 'acme');
   lanes.setFleet(cells(8, 10, ['cell-b']));
   expect([...lanes.inside()].map(({ cell }) => cell)).toEqual(['cell-a', 'cell-b']);
-  lanes.leave('cell-a', 'guest');
+  lanes.leave('cell-a', 'guest', 'acme');
   lanes.setRouters(2);
   expect([...lanes.inside()].map(({ cell }) => cell)).toEqual(['cell-b']);
+});
+
+test('what was not let in is counted by role, and by whether the lane or the tenant’s share of it was full', () => {
+  const lanes = lanesOf(4);
+  fill(lanes, 'home');
+  lanes.enter('cell-a', 'home', 'bolt');
+  lanes.leave('cell-a', 'home', 'acme');
+  lanes.enter('cell-a', 'home', 'acme');
+  fill(lanes, 'guest');
+  expect([...lanes.refused()].map(({ role, why, count }) => [role, why, count])).toEqual([
+    ['home', 'full', 2],
+    ['home', 'share', 1],
+    ['guest', 'full', 1],
+    ['guest', 'share', 0],
+  ]);
+});
+
+test('one tenant at home does not touch the share of a guest, nor the other way round', () => {
+  const lanes = lanesOf(32);
+  fill(lanes, 'home');
+  lanes.enter('cell-a', 'home', 'bolt');
+  expect(fill(lanes, 'guest')).toBe(2);
+});
+
+test('tunnels leave a reserve for others, too', () => {
+  const lanes = lanesOf(4, 16);
+  lanes.enterTunnel('cell-a', 'bolt');
+  const entered = Array.from({ length: 20 }, () => lanes.enterTunnel('cell-a', 'acme')).filter(Boolean);
+  expect(entered).toHaveLength(11);
+  expect(lanes.enterTunnel('cell-a', 'bolt')).toBe(true);
+});
+
+test('requests without a tenant count as one tenant’s', () => {
+  const lanes = lanesOf(16);
+  lanes.enter('cell-a', 'home', 'acme');
+  let entered = 0;
+  while (lanes.enter('cell-a', 'home', null)) entered += 1;
+  expect(entered).toBe(11);
 });
 
 test('cells share nothing', () => {
   const lanes = new Lanes();
   lanes.setFleet(cells(4, 4, ['cell-a', 'cell-b']));
   fill(lanes, 'home');
-  expect(lanes.enter('cell-b', 'home')).toBe(true);
+  expect(lanes.enter('cell-b', 'home', 'acme')).toBe(true);
 });
 
 test('whatever comes and goes, counts are exact and limits hold', () => {
@@ -149,11 +229,12 @@ test('whatever comes and goes, counts are exact and limits hold', () => {
         for (const step of all) {
           const kind = step.replace('-', '') as keyof typeof counts;
           if (step === kind) {
-            const entered = kind === 'tunnel' ? lanes.enterTunnel('cell-a') : lanes.enter('cell-a', kind);
+            const entered =
+              kind === 'tunnel' ? lanes.enterTunnel('cell-a', 'acme') : lanes.enter('cell-a', kind, 'acme');
             if (entered) counts[kind] += 1;
           } else if (counts[kind] > 0) {
-            if (kind === 'tunnel') lanes.leaveTunnel('cell-a');
-            else lanes.leave('cell-a', kind);
+            if (kind === 'tunnel') lanes.leaveTunnel('cell-a', 'acme');
+            else lanes.leave('cell-a', kind, 'acme');
             counts[kind] -= 1;
           }
           const { home, guest, tunnel } = counts;
@@ -209,7 +290,7 @@ test('what is inside may stay when the lane shrinks', () => {
   fill(lanes, 'home');
   pressed(lanes, 100);
   expect(inside(lanes)).toMatchObject({ home: 8, limit: 1 });
-  expect(lanes.enter('cell-a', 'home')).toBe(false);
+  expect(lanes.enter('cell-a', 'home', 'acme')).toBe(false);
 });
 
 test('pressure outlives a change of the fleet and of the count of routers', () => {
@@ -226,8 +307,8 @@ test('a look at a cell that is not in the fleet changes nothing', () => {
 
 test('requests inside are counted for both roles, tunnels apart', () => {
   const lanes = lanesOf(32);
-  lanes.enter('cell-a', 'home');
-  lanes.enter('cell-a', 'guest');
-  lanes.enterTunnel('cell-a');
+  lanes.enter('cell-a', 'home', 'acme');
+  lanes.enter('cell-a', 'guest', 'acme');
+  lanes.enterTunnel('cell-a', 'acme');
   expect([lanes.insideOf('cell-a'), lanes.insideOf('cell-z')]).toEqual([2, 0]);
 });

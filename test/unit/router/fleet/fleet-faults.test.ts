@@ -26,7 +26,7 @@ test.each([
 
 test('an unknown section is told with every section there is', () => {
   expect(linesOf({ ...PAIR, colour: 'red' })).toEqual([
-    'colour: unknown key (allowed: tenant, failover, allowSharedNeighbour, cells, generations, routes, pins)',
+    'colour: unknown key (allowed: tenant, failover, allowSharedNeighbour, cells, generations, routes, rateLimit, pins)',
   ]);
 });
 
