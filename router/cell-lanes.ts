@@ -1,4 +1,4 @@
-// The lanes into one cell: one for its own tenants, a bounded one for guests, and one for what has no end of its own.
+// The lanes into one cell: one for its own tenants and a bounded one for guests, and two such for what has no end of its own.
 import type { Role } from './choose-cell.ts';
 import type { Cell } from './fleet/fleet.ts';
 import { Lane, type Admission } from './lane.ts';
@@ -23,7 +23,7 @@ export type Refused = Exclude<Admission, 'in'>;
 export class CellLanes {
   readonly home = new Lane();
   readonly guest = new Lane();
-  readonly tunnels = new Lane();
+  readonly tunnels = { home: new Lane(), guest: new Lane() };
   /** Requests that were not let in since the start. */
   readonly refused = { home: { full: 0, share: 0 }, guest: { full: 0, share: 0 } };
   #full = 1;
@@ -50,7 +50,11 @@ export class CellLanes {
   }
 
   get empty(): boolean {
-    return this.count + this.tunnels.count === 0;
+    return this.count + this.tunnelCount === 0;
+  }
+
+  get tunnelCount(): number {
+    return this.tunnels.home.count + this.tunnels.guest.count;
   }
 
   adjust(pressed: boolean): void {
@@ -71,9 +75,13 @@ export class CellLanes {
     return false;
   }
 
-  enterTunnel(tenant: string, nowMs: number): boolean {
-    const room = this.#tunnelLimit;
-    return this.tunnels.enter(tenant, room, room - this.tunnels.count, nowMs) === 'in';
+  /** Tunnels stay for hours: guests get half of the places at most, so that the cell's own tenants always find some. */
+  enterTunnel(role: Role, tenant: string, nowMs: number): boolean {
+    const lane = this.tunnels[role];
+    const limit = this.#tunnelLimit;
+    const room = role === 'home' ? limit : Math.max(1, Math.floor(limit * GUEST_MOST));
+    const free = Math.min(room - lane.count, limit - this.tunnelCount);
+    return lane.enter(tenant, room, free, nowMs) === 'in';
   }
 
   /**

@@ -67,18 +67,18 @@ export class Lanes {
     return this.#lanes.get(cell)?.count ?? 0;
   }
 
-  enterTunnel(cell: string, tenant: string | null): boolean {
-    return this.#lanes.get(cell)?.enterTunnel(tenant ?? NO_TENANT, this.#now()) ?? false;
+  enterTunnel(cell: string, role: Role, tenant: string | null): boolean {
+    return this.#lanes.get(cell)?.enterTunnel(role, tenant ?? NO_TENANT, this.#now()) ?? false;
   }
 
-  leaveTunnel(cell: string, tenant: string | null): void {
-    this.#lanes.get(cell)?.tunnels.leave(tenant ?? NO_TENANT);
+  leaveTunnel(cell: string, role: Role, tenant: string | null): void {
+    this.#lanes.get(cell)?.tunnels[role].leave(tenant ?? NO_TENANT);
   }
 
   /** What is inside each cell now, for the metrics. */
   *inside(): Generator<{ cell: string; home: number; guest: number; tunnels: number; limit: number }> {
-    for (const [cell, { home, guest, tunnels, limit }] of this.#lanes) {
-      yield { cell, home: home.count, guest: guest.count, tunnels: tunnels.count, limit };
+    for (const [cell, { home, guest, tunnelCount: tunnels, limit }] of this.#lanes) {
+      yield { cell, home: home.count, guest: guest.count, tunnels, limit };
     }
   }
 

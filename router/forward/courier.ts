@@ -1,5 +1,5 @@
 // Steps 3 to 5 of a request, over as many sendings as it may have: choose, admit, send; hold, and send again.
-import { chooseCell } from '../choose-cell.ts';
+import { chooseCell, type Role } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
 import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
@@ -113,7 +113,7 @@ export class Courier {
   }
 
   #admit(delivery: Delivery, { cell, role }: Served): boolean {
-    if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell);
+    if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell, role);
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enter(cell, role, tenant)) return false;
     delivery.entered(() => {
@@ -124,20 +124,20 @@ export class Courier {
   }
 
   /** Tunnels and event streams are counted apart: a request whose answer turns out to be one leaves its lane. */
-  #admitStream(delivery: Delivery, cell: string): boolean {
+  #admitStream(delivery: Delivery, cell: string, role: Role): boolean {
     const { tenant } = delivery.exchange;
-    if (!this.#lanes.enterTunnel(cell, tenant)) return false;
+    if (!this.#lanes.enterTunnel(cell, role, tenant)) return false;
     delivery.leave();
     delivery.entered(() => {
-      this.#lanes.leaveTunnel(cell, tenant);
+      this.#lanes.leaveTunnel(cell, role, tenant);
       if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
     });
     return true;
   }
 
-  #streams(delivery: Delivery, { cell }: Served, end: (code: number) => void): boolean {
+  #streams(delivery: Delivery, { cell, role }: Served, end: (code: number) => void): boolean {
     const { exchange, home } = delivery;
-    if (exchange.kind === 'request' && !this.#admitStream(delivery, cell)) {
+    if (exchange.kind === 'request' && !this.#admitStream(delivery, cell, role)) {
       exchange.refuse('cell-overloaded', 'No room for another event stream.');
       return false;
     }

@@ -115,7 +115,9 @@ test('routers divide the capacity between them', () => {
   const lanes = lanesOf(32, 8);
   lanes.setRouters(4);
   expect(fill(lanes, 'home')).toBe(8);
-  expect([...Array(9)].map(() => lanes.enterTunnel('cell-a', 'acme')).filter(Boolean)).toHaveLength(2);
+  expect([...Array(9)].map(() => lanes.enterTunnel('cell-a', 'home', 'acme')).filter(Boolean)).toHaveLength(
+    2,
+  );
 });
 
 test('with more routers than capacity each still has room for one', () => {
@@ -133,10 +135,10 @@ test('a count of no routers changes nothing: the last known one stands', () => {
 
 test('tunnels have a limit of their own and take no room from requests', () => {
   const lanes = lanesOf(4, 2);
-  expect([1, 2, 3].map(() => lanes.enterTunnel('cell-a', 'acme'))).toEqual([true, true, false]);
+  expect([1, 2, 3].map(() => lanes.enterTunnel('cell-a', 'home', 'acme'))).toEqual([true, true, false]);
   expect(fill(lanes, 'home')).toBe(4);
-  lanes.leaveTunnel('cell-a', 'acme');
-  expect(lanes.enterTunnel('cell-a', 'acme')).toBe(true);
+  lanes.leaveTunnel('cell-a', 'home', 'acme');
+  expect(lanes.enterTunnel('cell-a', 'home', 'acme')).toBe(true);
 });
 
 test('nobody enters a cell that is not in the fleet', () => {
@@ -144,7 +146,7 @@ test('nobody enters a cell that is not in the fleet', () => {
   expect([
     lanes.enter('cell-z', 'home', 'acme'),
     lanes.enter('cell-z', 'guest', 'acme'),
-    lanes.enterTunnel('cell-z', 'acme'),
+    lanes.enterTunnel('cell-z', 'home', 'acme'),
   ]).toEqual([false, false, false]);
 });
 
@@ -188,12 +190,27 @@ test('one tenant at home does not touch the share of a guest, nor the other way 
   expect(fill(lanes, 'guest')).toBe(2);
 });
 
+test('guests get half of the tunnels at most, and the cell’s own tenants all that is left', () => {
+  const lanes = lanesOf(10, 8);
+  const tunnels = (role: Role, tenants: string): number =>
+    [...tenants.repeat(2)].filter((tenant) => lanes.enterTunnel('cell-a', role, tenant)).length;
+  expect(tunnels('guest', 'abcdefgh')).toBe(4);
+  expect(tunnels('home', 'qrstuvwx')).toBe(4);
+  lanes.leaveTunnel('cell-a', 'guest', 'a');
+  expect([lanes.enterTunnel('cell-a', 'home', 'y'), lanes.enterTunnel('cell-a', 'guest', 'i')]).toEqual([
+    true,
+    false,
+  ]);
+});
+
 test('tunnels leave a reserve for others, too', () => {
   const lanes = lanesOf(4, 16);
-  lanes.enterTunnel('cell-a', 'bolt');
-  const entered = Array.from({ length: 20 }, () => lanes.enterTunnel('cell-a', 'acme')).filter(Boolean);
+  lanes.enterTunnel('cell-a', 'home', 'bolt');
+  const entered = Array.from({ length: 20 }, () => lanes.enterTunnel('cell-a', 'home', 'acme')).filter(
+    Boolean,
+  );
   expect(entered).toHaveLength(11);
-  expect(lanes.enterTunnel('cell-a', 'bolt')).toBe(true);
+  expect(lanes.enterTunnel('cell-a', 'home', 'bolt')).toBe(true);
 });
 
 test('requests without a tenant count as one tenant’s', () => {
@@ -230,10 +247,12 @@ test('whatever comes and goes, counts are exact and limits hold', () => {
           const kind = step.replace('-', '') as keyof typeof counts;
           if (step === kind) {
             const entered =
-              kind === 'tunnel' ? lanes.enterTunnel('cell-a', 'acme') : lanes.enter('cell-a', kind, 'acme');
+              kind === 'tunnel'
+                ? lanes.enterTunnel('cell-a', 'home', 'acme')
+                : lanes.enter('cell-a', kind, 'acme');
             if (entered) counts[kind] += 1;
           } else if (counts[kind] > 0) {
-            if (kind === 'tunnel') lanes.leaveTunnel('cell-a', 'acme');
+            if (kind === 'tunnel') lanes.leaveTunnel('cell-a', 'home', 'acme');
             else lanes.leave('cell-a', kind, 'acme');
             counts[kind] -= 1;
           }
@@ -309,6 +328,6 @@ test('requests inside are counted for both roles, tunnels apart', () => {
   const lanes = lanesOf(32);
   lanes.enter('cell-a', 'home', 'acme');
   lanes.enter('cell-a', 'guest', 'acme');
-  lanes.enterTunnel('cell-a', 'acme');
+  lanes.enterTunnel('cell-a', 'home', 'acme');
   expect([lanes.insideOf('cell-a'), lanes.insideOf('cell-z')]).toEqual([2, 0]);
 });
