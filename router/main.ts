@@ -10,6 +10,7 @@ import { FleetFileError } from './fleet/load.ts';
 import { Courier } from './forward/courier.ts';
 import { CellPools } from './forward/pools.ts';
 import { createStore } from './health/create-store.ts';
+import { LoadReports } from './health/load-reports.ts';
 import { Monitor } from './health/monitor.ts';
 import { Lanes } from './lanes.ts';
 import { PublicServer } from './public-server.ts';
@@ -34,6 +35,7 @@ async function run(config: Config): Promise<void> {
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools);
+  const loads = new LoadReports(config.ROUTER_ID, store, () => courier.counts());
   const app = new App({ config, fleets, monitor, courier, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
@@ -55,6 +57,7 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
+    await loads.stop();
     await monitor.stop();
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
     await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
@@ -64,6 +67,7 @@ async function run(config: Config): Promise<void> {
     const admin = await adminServer.listen();
     const address = await publicServer.listen();
     monitor.start();
+    loads.start();
     fleets.watch();
     log.info({ address, admin, store: store.kind, fleet: fleets.active.digest }, 'router listening');
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
+import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord, HeldWhy } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
@@ -12,6 +13,7 @@ import type { CellKnowledge } from './cell-knowledge.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
 import type { CellFailure } from './failure.ts';
 import { Holds } from './holds.ts';
+import { HomeTraffic } from './home-traffic.ts';
 import type { CellPools } from './pools.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
 
@@ -39,7 +41,7 @@ export class Courier {
   readonly #lanes: Lanes;
   readonly #pools: CellPools;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
-  readonly #active = new Map<string, Set<Delivery>>();
+  readonly #traffic = new Map<string, HomeTraffic>();
   /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
   readonly #crowded = new Set<string>();
 
@@ -71,12 +73,17 @@ export class Courier {
     this.#place(delivery, 'new');
   }
 
+  /** What the tenants of each home ask for, as counted so far. */
+  *counts(): Generator<HomeCount> {
+    for (const traffic of this.#traffic.values()) yield traffic.count();
+  }
+
   /** Records changed: what waits for a verdict goes on, and what is still inside a cell that lost its tenants ends. */
   verdict(records: readonly HealthRecord[]): void {
     for (const record of records) {
       const { home, target, neighbour, cause } = record;
       if (ENDS_WHAT_IS_INSIDE.has(cause)) {
-        for (const delivery of this.#active.get(home) ?? []) this.#overtaken(delivery, target);
+        for (const delivery of this.#traffic.get(home)?.underWay ?? []) this.#overtaken(delivery, target);
       }
       this.holds.wake(home);
       if (neighbour !== null) this.holds.wake(neighbour);
@@ -287,13 +294,21 @@ export class Courier {
     else delivery.exchange.refuse('cell-unavailable', 'No verdict came in time.');
   }
 
+  #trafficOf(home: string): HomeTraffic {
+    const known = this.#traffic.get(home);
+    if (known !== undefined) return known;
+    const traffic = new HomeTraffic(home);
+    this.#traffic.set(home, traffic);
+    return traffic;
+  }
+
   #remember(delivery: Delivery): void {
     const { exchange, home } = delivery;
-    const set = this.#active.get(home) ?? new Set();
-    this.#active.set(home, set);
-    set.add(delivery);
+    const traffic = this.#trafficOf(home);
+    traffic.requests += 1;
+    traffic.underWay.add(delivery);
     exchange.onEnd(() => {
-      set.delete(delivery);
+      traffic.underWay.delete(delivery);
       delivery.attempt?.cancel();
       delivery.doneRetrying();
       delivery.leave();
