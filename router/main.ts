@@ -57,8 +57,7 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
-    await loads.stop();
-    await monitor.stop();
+    await Promise.all([loads.stop(), monitor.stop()]);
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
     await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
   };

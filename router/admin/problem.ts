@@ -7,6 +7,7 @@ const STATUS = {
   'admin-disabled': 403,
   'not-found': 404,
   'safety-rule': 409,
+  'plan-busy': 503,
   'store-unavailable': 503,
 } as const;
 
