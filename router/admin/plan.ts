@@ -29,7 +29,7 @@ type Measured = { loads: ReadonlyMap<string, Load> | null; routers: { told: numb
 /** Adds the plan to the admin server. Both requests only read: neither needs a token. */
 export function routePlan(server: FastifyInstance, parts: PlanParts): void {
   const runner = new DryRunner();
-  server.addHook('onClose', async () => await runner.close());
+  server.addHook('onClose', async () => runner.close());
   server.get('/v1/plan', async (_, reply) =>
     withLoads(reply, parts, (measured) => send(reply, planNow(parts, measured))),
   );

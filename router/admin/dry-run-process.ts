@@ -1,5 +1,4 @@
-// The thread of one dry run: reads the new file, computes both placements, answers once and ends.
-import { parentPort, workerData } from 'node:worker_threads';
+// The process of one dry run: reads the new file, computes both placements, answers once and ends.
 import { faultLine } from '../faults.ts';
 import { FleetFileError, parseFleet } from '../fleet/load.ts';
 import { buildPlacement } from '../placement/placement.ts';
@@ -9,8 +8,9 @@ import type { DryRunAnswer, DryRunQuestion } from './dry-runner.ts';
 /** Where relative paths of the file begin: none of them is opened here. */
 const NO_FOLDER = '/';
 
-/** Copied: there is nothing to hand over. */
-parentPort?.postMessage(answerOf(workerData as DryRunQuestion), []);
+process.once('message', (question: DryRunQuestion) => {
+  process.send?.(answerOf(question));
+});
 
 function answerOf({ text, active, standings, loads }: DryRunQuestion): DryRunAnswer {
   try {
