@@ -4,6 +4,9 @@ import { EXIT, Failure } from '../failure.ts';
 import { askAdmin } from './admin.ts';
 import { dryRunText, planText, type DryRun, type Plan } from './plan-text.ts';
 
+/** The router takes no more, and hangs up on who goes on sending. */
+const FILE_BYTES_MOST = 8_388_608;
+
 /** The router stops a dry run after 20 s. */
 const DRY_RUN_LIMIT_MS = 25_000;
 
@@ -31,9 +34,11 @@ async function tryFile(path: string): Promise<unknown> {
 
 function read(path: string): Buffer {
   try {
-    return readFileSync(path);
+    const bytes = readFileSync(path);
+    if (bytes.length <= FILE_BYTES_MOST) return bytes;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Failure(EXIT.badInput, `${path}: can not be read (${code ?? 'unknown error'})`);
   }
+  throw new Failure(EXIT.badInput, `${path}: too large (allowed: ${FILE_BYTES_MOST} bytes)`);
 }

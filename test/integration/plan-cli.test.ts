@@ -93,11 +93,16 @@ test('a wrong file is exit code 2, with a line a fault', async () => {
   expect(err).toMatch(/^generations: /m);
 });
 
-test('a file that can not be read is exit code 2', async () => {
+test('a file that can not be read, or sent, is exit code 2', async () => {
   const missing = join(folder, 'missing.yaml');
   const { code, err } = await plan('--fleet', missing);
   expect([code, err]).toEqual([2, `${missing}: can not be read (ENOENT)\n`]);
   expect((await plan('--fleet', fileOf(new Uint8Array([0xff])))).code).toBe(2);
+  const large = await plan('--fleet', fileOf(new Uint8Array(8_388_609)));
+  expect([large.code, large.err]).toEqual([
+    2,
+    expect.stringMatching(/: too large \(allowed: 8388608 bytes\)\n$/),
+  ]);
 });
 
 test('without a router it is exit code 1: nobody could say', async () => {
