@@ -6,6 +6,7 @@ import { cells } from './commands/cells.ts';
 import { checkFleet } from './commands/check-fleet.ts';
 import { explain } from './commands/explain.ts';
 import { pid, restart, status, type Which } from './commands/local.ts';
+import { plan, type PlanOptions } from './commands/plan.ts';
 import { EXIT, Failure, oneLine } from './failure.ts';
 
 type Json = { json?: boolean };
@@ -51,6 +52,16 @@ function program(): Command {
     .description('all cells as a router sees them')
     .option('--json', 'as JSON')
     .action(async (options: Json) => print(await cells(options)));
+  cellgate
+    .command('plan')
+    .description('how full each neighbour gets if its cell dies now; with a file, what that would change')
+    .option('--fleet <file>', 'a new fleet file, tried and not put in force')
+    .option('--json', 'as JSON')
+    .action(async (options: PlanOptions) => {
+      const { text, exitCode } = await plan(options);
+      print(text);
+      process.exitCode = exitCode;
+    });
   cellgate
     .command('check-fleet [file]')
     .description('validate a fleet file (default: FLEET_FILE, else infra/fleet.yaml)')

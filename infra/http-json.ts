@@ -3,6 +3,13 @@ import http from 'node:http';
 import https from 'node:https';
 
 export type JsonTarget = { url: string } | { socketPath: string; path: string };
+export type JsonRequest = {
+  method?: string;
+  /** What is sent, and its media type. */
+  body?: Buffer;
+  type?: string;
+  timeoutMs?: number;
+};
 export type JsonAnswer = { status: number; body: unknown };
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -13,11 +20,16 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
  */
 export function requestJson(
   target: JsonTarget,
-  { method = 'GET', timeoutMs = 5_000 }: { method?: string; timeoutMs?: number } = {},
+  { method = 'GET', body, type, timeoutMs = 5_000 }: JsonRequest = {},
 ): Promise<JsonAnswer> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
-    const options = { method, agent: false, signal, headers: { accept: 'application/json' } };
+    const headers = {
+      accept: 'application/json',
+      ...(type === undefined ? {} : { 'content-type': type }),
+      ...(body === undefined ? {} : { 'content-length': body.length }),
+    };
+    const options = { method, agent: false, signal, headers };
     const request = open(target, options, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -34,7 +46,7 @@ export function requestJson(
     request.once('error', (error) =>
       reject(signal.aborted ? new Error(`no answer within ${timeoutMs / 1_000} s`) : error),
     );
-    request.end();
+    request.end(body);
   });
 }
 

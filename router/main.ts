@@ -10,6 +10,7 @@ import { FleetFileError } from './fleet/load.ts';
 import { Courier } from './forward/courier.ts';
 import { CellPools } from './forward/pools.ts';
 import { createStore } from './health/create-store.ts';
+import { LoadReports } from './health/load-reports.ts';
 import { Monitor } from './health/monitor.ts';
 import { Lanes } from './lanes.ts';
 import { Names } from './names.ts';
@@ -38,6 +39,7 @@ async function run(config: Config): Promise<void> {
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools);
+  const loads = new LoadReports(config.ROUTER_ID, store, () => courier.counts());
   const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
@@ -63,7 +65,7 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
-    await monitor.stop();
+    await Promise.all([loads.stop(), monitor.stop()]);
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
     await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
   };
@@ -72,6 +74,7 @@ async function run(config: Config): Promise<void> {
     const admin = await adminServer.listen();
     const address = await publicServer.listen();
     monitor.start();
+    loads.start();
     fleets.watch();
     log.info({ address, admin, store: store.kind, fleet: fleets.active.digest }, 'router listening');
   } catch (error) {

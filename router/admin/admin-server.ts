@@ -10,6 +10,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { describeCells, describeEvent } from './describe.ts';
 import { routeOperations } from './operations.ts';
+import { routePlan } from './plan.ts';
 import { problem } from './problem.ts';
 
 export type AdminParts = {
@@ -52,6 +53,7 @@ export class AdminServer {
     this.#routeProbes();
     this.#routeReports();
     routeOperations(this.#fastify, parts);
+    routePlan(this.#fastify, parts);
   }
 
   /** Starts to listen and answers the address. Rejects with the system's error (`EADDRINUSE`). */

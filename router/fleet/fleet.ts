@@ -1,5 +1,5 @@
 // The fleet as the router uses it: cells, where their tenants come from, and the placement. Types only.
-import type { Placement } from '../placement/placement.ts';
+import type { Placement, PlacementInput } from '../placement/placement.ts';
 
 export type Cell = {
   id: string;
@@ -48,6 +48,8 @@ export type Fleet = {
   digest: string;
   sources: readonly TenantSource[];
   cells: ReadonlyMap<string, Cell>;
+  /** What the placement is computed from, as plain data. */
+  history: PlacementInput;
   placement: Placement;
   /** Longest path first. */
   routes: readonly Route[];

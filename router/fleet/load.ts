@@ -52,11 +52,13 @@ export function parseFleet(text: string, folder: string): Fleet {
   const file = parsed.data;
   faults.push(...crossFaults(file, pins));
   if (faults.length > 0) throw new FleetFileError(faults);
+  const history = placementInput(file, pins);
   return {
     digest: digestOf(file, { pins, rates }),
     sources: file.tenant.map((source) => toSource(source, folder)),
     cells: new Map(Object.entries(file.cells).map(([id, cell]) => [id, toCell(id, cell)])),
-    placement: buildPlacement(placementInput(file, pins)),
+    history,
+    placement: buildPlacement(history),
     routes: toRoutes(file),
     rates: toRates(file.rateLimit, rates),
   };

@@ -3,6 +3,7 @@ import { chooseCell, type Role } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
 import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
+import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord } from '../health/record.ts';
 import type { Lanes } from '../lanes.ts';
 import { Aftermath } from './aftermath.ts';
@@ -11,6 +12,7 @@ import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
 import { Holds } from './holds.ts';
+import { HomeTraffic } from './home-traffic.ts';
 import type { CellPools } from './pools.ts';
 import { Streams } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
@@ -31,7 +33,7 @@ export class Courier {
   readonly #pools: CellPools;
   readonly #aftermath: Aftermath;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
-  readonly #active = new Map<string, Set<Delivery>>();
+  readonly #traffic = new Map<string, HomeTraffic>();
   /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
   readonly #crowded = new Set<string>();
 
@@ -67,12 +69,18 @@ export class Courier {
     this.#place(delivery, 'new');
   }
 
+  /** What the tenants of each home ask for, as counted so far. */
+  *counts(): Generator<HomeCount> {
+    for (const traffic of this.#traffic.values()) yield traffic.count();
+  }
+
   /** Records changed: what waits for a verdict goes on, and what is still inside a cell that lost its tenants ends. */
   verdict(records: readonly HealthRecord[]): void {
     for (const record of records) {
       const { home, target, neighbour, cause } = record;
       if (ENDS_WHAT_IS_INSIDE.has(cause)) {
-        for (const delivery of this.#active.get(home) ?? []) this.#aftermath.overtaken(delivery, target);
+        for (const delivery of this.#traffic.get(home)?.underWay ?? [])
+          this.#aftermath.overtaken(delivery, target);
         this.streams.endElsewhere(home, target);
       }
       this.holds.wake(home);
@@ -187,13 +195,21 @@ export class Courier {
     this.#knowledge.observeAnswer(cell, outcomeOf(status), delivery.exchange.tenant);
   }
 
+  #trafficOf(home: string): HomeTraffic {
+    const known = this.#traffic.get(home);
+    if (known !== undefined) return known;
+    const traffic = new HomeTraffic(home);
+    this.#traffic.set(home, traffic);
+    return traffic;
+  }
+
   #remember(delivery: Delivery): void {
     const { exchange, home } = delivery;
-    const set = this.#active.get(home) ?? new Set();
-    this.#active.set(home, set);
-    set.add(delivery);
+    const traffic = this.#trafficOf(home);
+    traffic.requests += 1;
+    traffic.underWay.add(delivery);
     exchange.onEnd(() => {
-      set.delete(delivery);
+      traffic.underWay.delete(delivery);
       delivery.attempt?.cancel();
       delivery.doneRetrying();
       delivery.leave();

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { decide } from './decide.ts';
 import { eventIdOrder } from './event-id.ts';
 import { InProcessLedger } from './in-process-ledger.ts';
+import { InProcessLoads } from './in-process-loads.ts';
 import { incidentEpochs } from './incident.ts';
 import { boundedWish, forcedFailover } from './operate.ts';
 import type { EventEntry, HealthEvent, HealthRecord, HeldWhy, Vote } from './record.ts';
@@ -30,13 +31,20 @@ export type InProcessStoreOptions = {
 };
 
 export function createInProcessStore(options: InProcessStoreOptions = {}): Store {
-  const state = new InProcessState(options.now ?? Date.now, options.warmUpMs ?? 0);
+  const clock = options.now ?? Date.now;
+  const state = new InProcessState(clock, options.warmUpMs ?? 0);
+  const loads = new InProcessLoads(clock);
   return {
     kind: 'in-process',
     beat: async (one) => state.beat(one),
     failOver: async (wish) => state.failOver(boundedWish(wish)),
     restore: async (records, revision) => state.restore(records, revision),
-    leave: async (router) => void state.machines.delete(router),
+    leave: async (router) => {
+      state.machines.delete(router);
+      loads.forget(router);
+    },
+    tellLoad: async (router, told) => loads.tell(router, told),
+    loads: async (routers) => loads.of(routers),
     events: async (limit, after) => state.eventsAfter(limit, after),
     subscribe: (onChange) => void state.listeners.push(onChange),
     close: async () => void state.listeners.splice(0),

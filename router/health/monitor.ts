@@ -138,6 +138,11 @@ export class Monitor {
     return Math.max(1, this.#beats.routers.length);
   }
 
+  /** Their names; empty while the store has never answered. */
+  get routerIds(): readonly string[] {
+    return this.#beats.routers.map(({ id }) => id);
+  }
+
   /** Different fleet files that live routers have loaded, as last known: more than one is an alarm. */
   get fleetDigests(): number {
     return new Set(this.#beats.routers.map(({ fleetDigest }) => fleetDigest)).size;

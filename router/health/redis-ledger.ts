@@ -13,6 +13,7 @@ export function keysOf(prefix: string) {
     channel: `${tag}:changes`,
     /** `KEYS` of every script. */
     shared: [routers, state, events],
+    load: (router: string) => `${tag}:load:${router}`,
     ledger: (home: string, epoch: number) => `${tag}:refused:${home}:${epoch}`,
   };
 }

@@ -5,6 +5,7 @@ import { boundedWish } from './operate.ts';
 import type { HealthEvent, HealthRecord } from './record.ts';
 import { beatCaller } from './redis-beat.ts';
 import { redisCalls, script } from './redis-calls.ts';
+import { tellLoad, toldLoads } from './redis-loads.ts';
 import { keysOf, tenantSecondsOf } from './redis-ledger.ts';
 import { subscribeTo, type Subscription } from './redis-subscription.ts';
 import { parseRedisUrl } from './redis-url.ts';
@@ -16,7 +17,7 @@ import {
   type FailOverRefusal,
   type Store,
 } from './store.ts';
-import { operateAnswer, readChange, readEvent, readRecord } from './wire.ts';
+import { operateAnswer, readChange, readEvent, readLoad, readRecord } from './wire.ts';
 
 const TIMEOUT_MS = 1_000;
 const OPERATE = script('common', 'machines', 'tally', 'state', 'operate');
@@ -99,6 +100,15 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     },
     async leave(router) {
       await calls.call((client) => client.hdel(keys.routers, router));
+      await calls.call((client) => client.del(keys.load(router)));
+    },
+    tellLoad: async (router, loads) => await tellLoad(calls, keys, router, loads),
+    async loads(routers) {
+      const texts = await toldLoads(calls, keys, routers);
+      const told = texts.flatMap((text, i) => (text === null ? [] : { router: routers[i] ?? '', text }));
+      const read = told.map(({ router, text }) => ({ router, loads: readLoad(text) }));
+      malformed += read.filter(({ loads }) => loads === null).length;
+      return new Map(read.flatMap(({ router, loads }) => (loads === null ? [] : [[router, loads]])));
     },
     async events(limit, after): Promise<HealthEvent[]> {
       if (after !== undefined && !isEventId(after)) throw new RangeError('not an event id');

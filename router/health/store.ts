@@ -1,4 +1,5 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
+import type { HomeLoad } from './load.ts';
 import type { HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
 
 /**
@@ -6,6 +7,9 @@ import type { HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.t
  * verdict that a dead machine stands in the way of is known everywhere within 3 s.
  */
 export const BEAT_TTL_MS = 2_900;
+
+/** What a machine tells of its load is kept for this long: it tells once a second, and may miss some. */
+export const LOAD_TTL_MS = 5_000;
 
 /**
  * How the machines and the shared state speak to each other. A state is led by the newest protocol that all live
@@ -121,8 +125,12 @@ export interface Store {
   failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal>;
   /** Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. */
   restore(records: readonly HealthRecord[], revision: number): Promise<void>;
-  /** Takes the machine's beat away at once: a clean stop leaves no vote behind. */
+  /** Takes the machine's beat and load away at once: a clean stop leaves no vote behind. */
   leave(router: string): Promise<void>;
+  /** Keeps what this machine's own requests load each home with, until `LOAD_TTL_MS` later. Homes without load are absent. */
+  tellLoad(router: string, loads: readonly HomeLoad[]): Promise<void>;
+  /** What these machines told last. One that told nothing lately, or nothing that can be read, is absent. */
+  loads(routers: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
   /** Newest first. `after`: an event id; only newer ones are returned. */
   events(limit: number, after?: string): Promise<HealthEvent[]>;
   /** Is called with each changed record as soon as it is known, and with `stale` when some may have been missed. */

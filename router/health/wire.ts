@@ -1,5 +1,6 @@
 // What Redis holds is hostile input: anybody may have written it. These schemas let through what is well formed.
 import { z } from 'zod';
+import type { HomeLoad } from './load.ts';
 import type { EventEntry, HealthEvent, HealthRecord } from './record.ts';
 import type { SafetyRule } from './store.ts';
 
@@ -138,6 +139,29 @@ export function readChange(
   if (data === undefined) return null;
   const records = data.records.flatMap((one) => record.safeParse(one).data ?? []);
   return { revision: data.revision, records, malformed: data.records.length - records.length };
+}
+
+const homes = z.array(cell).max(20_000);
+const amounts = z.array(z.number().min(0).max(1e12)).max(20_000);
+
+/** Loose: a newer release may tell more in columns of its own. */
+const load = z
+  .looseObject({ version: z.literal(1), homes, rps: amounts, concurrency: amounts, tunnels: amounts })
+  .refine(({ homes, ...told }) =>
+    [told.rps, told.concurrency, told.tunnels].every(({ length }) => length === homes.length),
+  )
+  .transform(({ homes, rps, concurrency, tunnels }): HomeLoad[] =>
+    homes.map((home, i) => ({
+      home,
+      rps: rps[i] ?? 0,
+      concurrency: concurrency[i] ?? 0,
+      tunnels: tunnels[i] ?? 0,
+    })),
+  );
+
+/** What one machine told of its load, or null when it is malformed or of a version that is not known here. */
+export function readLoad(json: string): HomeLoad[] | null {
+  return load.safeParse(parsed(json)).data ?? null;
 }
 
 function parsed(json: string): unknown {

@@ -39,6 +39,11 @@ export function replay(input: Pick<PlacementInput, 'cells' | 'generations'>): St
   });
 }
 
+/** The members after the last generation of a history without faults. */
+export function membersOf(input: Pick<PlacementInput, 'cells' | 'generations'>): string[] {
+  return [...(replay(input).at(-1)?.members.keys() ?? [])];
+}
+
 function after(before: Members, generation: Generation, cells: PlacementInput['cells']): Members {
   const weights = new Map(before);
   for (const cell of generation.remove ?? []) weights.delete(cell);

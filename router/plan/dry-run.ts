@@ -1,0 +1,137 @@
+// The dry run of a new fleet file: what it moves, whose neighbour changes, and whether losing a cell is then borne. Pure.
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Load } from '../health/load.ts';
+import { membersOf } from '../placement/history.ts';
+import { rewritten } from './append-only.ts';
+import { percentOf } from './loads.ts';
+import {
+  bucketMoves,
+  finalBuckets,
+  loadsAfter,
+  tenantMoves,
+  type BucketMove,
+  type TenantMove,
+} from './moves.ts';
+import { loadOf, planRows, type Picture, type PlanRow, type Standing } from './n-minus-one.ts';
+import type { Violation } from './violations.ts';
+
+/** `waits`: the home is away or on its way home; its neighbour changes only while it is serving. */
+export type NeighbourChange = { cell: string; from: string | null; to: string | null; waits: boolean };
+
+/** What the tenants of a cell ask for, and how much of the cell's own capacity that is, in percent. */
+export type LoadChange = {
+  cell: string;
+  before: Load | null;
+  after: Load | null;
+  percentBefore: number | null;
+  percentAfter: number | null;
+};
+
+export type DryRun = {
+  digest: { before: string; after: string };
+  added: readonly string[];
+  removed: readonly string[];
+  /** How many of the 65,536 buckets move, once or more. */
+  movedBuckets: number;
+  moves: readonly BucketMove[];
+  pins: readonly TenantMove[];
+  neighbours: readonly NeighbourChange[];
+  loads: readonly LoadChange[];
+  /** The N-1 table once everything has moved, every cell is up and all tenants are at home. */
+  cells: readonly PlanRow[];
+  violations: readonly Violation[];
+};
+
+/** The part of a fleet that the dry run needs. */
+export type PlannedFleet = Pick<Fleet, 'digest' | 'cells' | 'history' | 'placement'>;
+
+/** `standings` and `loads` as they are now, by cell of the old fleet; `loads` null: not known. */
+export function dryRun(
+  before: PlannedFleet,
+  after: PlannedFleet,
+  standings: ReadonlyMap<string, Standing>,
+  loads: ReadonlyMap<string, Load> | null,
+): DryRun {
+  const [old, next] = [before.placement, after.placement];
+  const members = membersOf(before.history);
+  const nextMembers = membersOf(after.history);
+  const moved = loads === null ? null : loadsAfter(old, next, loads);
+  const buckets = bucketMoves(old, next);
+  const cells = planRows(pictureAfter(after, nextMembers, moved));
+  const history = rewritten(before.history, after.history).map((detail): Violation => ({
+    cell: null,
+    rule: 'history-changed',
+    detail,
+  }));
+  return {
+    digest: { before: before.digest, after: after.digest },
+    added: nextMembers.filter((cell) => !members.includes(cell)),
+    removed: members.filter((cell) => !nextMembers.includes(cell)),
+    movedBuckets: buckets.moved,
+    moves: buckets.moves,
+    pins: tenantMoves(old, next, new Set([...before.history.pins.keys(), ...after.history.pins.keys()])),
+    neighbours: neighbourChanges(before, after, standings),
+    loads: loadChanges(before, after, loads, moved),
+    cells,
+    violations: [...history, ...cells.flatMap(({ violations }) => violations)],
+  };
+}
+
+/** Everybody up and at home: what is wrong today must not hide, or be taken for, what the file does. */
+function pictureAfter(
+  { cells, placement }: PlannedFleet,
+  members: readonly string[],
+  loads: ReadonlyMap<string, Load> | null,
+): Picture {
+  const buckets = finalBuckets(placement);
+  return {
+    cells: members,
+    declared: cells,
+    bucketsOf: (cell) => buckets.get(cell) ?? 0,
+    standingOf: (cell) => ({
+      neighbour: placement.neighbourOf(cell),
+      target: cell,
+      share: 0,
+      down: false,
+    }),
+    loads,
+  };
+}
+
+function neighbourChanges(
+  { placement: before }: PlannedFleet,
+  { placement: after }: PlannedFleet,
+  standings: ReadonlyMap<string, Standing>,
+): NeighbourChange[] {
+  const changes = after.cells.map((cell) => {
+    const standing = standings.get(cell);
+    const from = standing === undefined ? before.neighbourOf(cell) : standing.neighbour;
+    const waits = standing !== undefined && (standing.target !== cell || standing.share > 0);
+    return { cell, from, to: after.neighbourOf(cell), waits };
+  });
+  return changes.filter(({ from, to }) => from !== to);
+}
+
+function loadChanges(
+  before: PlannedFleet,
+  after: PlannedFleet,
+  loads: ReadonlyMap<string, Load> | null,
+  moved: ReadonlyMap<string, Load> | null,
+): LoadChange[] {
+  const cells = [...new Set([...before.placement.cells, ...after.placement.cells])].sort();
+  return cells.map((cell) => {
+    const [now, then] = [loadOf(loads, cell), loadOf(moved, cell)];
+    return {
+      cell,
+      before: now,
+      after: then,
+      percentBefore: percentAt(before, cell, now),
+      percentAfter: percentAt(after, cell, then),
+    };
+  });
+}
+
+function percentAt({ cells }: PlannedFleet, cell: string, load: Load | null): number | null {
+  const capacity = cells.get(cell)?.capacity;
+  return capacity === undefined || load === null ? null : percentOf(load, capacity);
+}
