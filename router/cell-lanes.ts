@@ -2,10 +2,8 @@
 import type { Role } from './choose-cell.ts';
 import type { Cell } from './fleet/fleet.ts';
 import { Lane, type Admission } from './lane.ts';
+import { LIMITS } from './limits.ts';
 
-/** Guests get at most half of a cell, and at least this part of it however busy its own tenants are. */
-const GUEST_MOST = 1 / 2;
-const GUEST_FLOOR = 1 / 16;
 /** They leave this part free for what the cell's own tenants may have inside beyond their peak. */
 const MARGIN = 1 / 16;
 
@@ -79,7 +77,7 @@ export class CellLanes {
   enterTunnel(role: Role, tenant: string, nowMs: number): boolean {
     const lane = this.tunnels[role];
     const limit = this.#tunnelLimit;
-    const room = role === 'home' ? limit : Math.max(1, Math.floor(limit * GUEST_MOST));
+    const room = role === 'home' ? limit : Math.max(1, Math.floor(limit * LIMITS.guestMost));
     const free = Math.min(room - lane.count, limit - this.tunnelCount);
     return lane.enter(tenant, room, free, nowMs) === 'in';
   }
@@ -89,9 +87,9 @@ export class CellLanes {
    * place that a guest takes in a lull would be missing when the lull is over.
    */
   #guestRoom(limit: number): number {
-    const floor = Math.max(1, Math.floor(limit * GUEST_FLOOR));
+    const floor = Math.max(1, Math.floor(limit * LIMITS.guestLeast));
     if (this.#open < 1) return floor;
     const left = limit - this.#peak - Math.floor(limit * MARGIN);
-    return Math.max(floor, Math.min(left, Math.floor(limit * GUEST_MOST)));
+    return Math.max(floor, Math.min(left, Math.floor(limit * LIMITS.guestMost)));
   }
 }

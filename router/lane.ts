@@ -1,7 +1,6 @@
 // One lane into a cell: who is inside it, and how much of it one tenant may have when it is not alone.
+import { LIMITS } from './limits.ts';
 
-/** A tenant's share of a lane. Within it a tenant gets in wherever there is room; beyond it only what nobody misses. */
-const SHARE = 1 / 4;
 /** Others wait: for so long after the refusal of a tenant within its share. It is told to come back after that time. */
 const WAITING_MS = 1_000;
 /** Others are around: for so long after their last request. Their next one is to find room, rare as they may be. */
@@ -40,7 +39,7 @@ export class Lane {
    */
   enter(tenant: string, room: number, free: number, nowMs: number): Admission {
     const held = this.#inside.get(tenant) ?? 0;
-    const share = Math.floor(room * SHARE);
+    const share = Math.floor(room * LIMITS.tenantShare);
     const within = held < Math.max(1, share);
     this.#came(tenant, nowMs);
     if (free <= 0) {

@@ -23,4 +23,33 @@ export const LIMITS = {
   /** How often one request's bytes may be written to a cell, and connections opened or taken for it. */
   sendings: 2,
   connections: 3,
+  /** Sendings again to one cell at once: this part of what is inside it, and always a few. */
+  retryRatio: 0.2,
+  retryFloor: 3,
+  /** What a 421 may say, and for how long: it holds a place in the lane meanwhile. */
+  misdirectedBytes: 4_096,
+  misdirectedMs: 500,
+  /** After a hold that ended without a verdict nothing waits for that cell for so long. */
+  noHoldMs: 10_000,
+  /** The head of a cell's answer. */
+  cellHeadBytes: 65_536,
+  /** A kept connection to a cell without a request on it: below any sane cell's own limit. */
+  cellIdleMs: 4_000,
+  /**
+   * A cell that tells its idle limit (`Keep-Alive: timeout=`) is left so much earlier; one whose limit is no longer than
+   * this gets a new connection for each request. The seconds it tells are whole, and a busy router may be late itself.
+   */
+  cellIdleMarginMs: 2_000,
+  /** What a client may send before its WebSocket is granted; more than that waits in its own socket. */
+  earlyBytes: 65_536,
+  /** After one side of a tunnel has said its last, the other may finish its sentence. */
+  lingerMs: 2_000,
+  /** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and ten probes a second apart. */
+  tunnelKeepAliveMs: 30_000,
+  /** A tenant's share of a lane that others need too, what guests get of a cell at most, and at least. */
+  tenantShare: 0.25,
+  guestMost: 0.5,
+  guestLeast: 0.0625,
+  /** Tenants whose rates are remembered, at least; at most twice as many. */
+  ratedTenants: 100_000,
 } as const;

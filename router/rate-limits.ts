@@ -1,8 +1,6 @@
 // Between steps 1 and 2 of a request: has its tenant sent more than its rate allows?
 import type { Rate, Rates } from './fleet/fleet.ts';
-
-/** So many tenants' rates are remembered at least, and twice as many at most: some 20 MB. */
-const TENANTS_MAX = 100_000;
+import { LIMITS } from './limits.ts';
 
 /** Sums of milliseconds are not exact; a thousandth of a microsecond decides nothing. */
 const ROUNDING_MS = 1e-6;
@@ -30,7 +28,7 @@ export class RateLimits {
   #turnedMs = Number.NEGATIVE_INFINITY;
 
   /** `now`: milliseconds of a steady clock. */
-  constructor(now: () => number = () => performance.now(), tenantsMax: number = TENANTS_MAX) {
+  constructor(now: () => number = () => performance.now(), tenantsMax: number = LIMITS.ratedTenants) {
     this.#now = now;
     this.#tenantsMax = tenantsMax;
   }

@@ -5,6 +5,7 @@ import type { Exchange, Served } from '../exchange.ts';
 import type { BodySource } from './body-source.ts';
 import { cellFailure, ClientGone, OddlyCoded, type CellFailure } from './failure.ts';
 import { isOddlyCoded, reasonOf, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
+import { LIMITS } from '../limits.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
 export type AttemptEnd =
@@ -26,10 +27,6 @@ export type AttemptEvents = {
 
 const MISDIRECTED = 421;
 const RESET_CONTENT = 205;
-/** What a cell may say about a misdirected request. */
-const MISDIRECTED_MAX_BYTES = 4_096;
-/** And for how long: it holds a place in the lane meanwhile. */
-const MISDIRECTED_MAX_MS = 500;
 
 /** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
 function isEventStream(headers: readonly string[], { head }: Exchange): boolean {
@@ -149,7 +146,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     if (status === MISDIRECTED) {
       this.#misdirected = [];
-      this.#enough = setTimeout(() => this.#endMisdirected(), MISDIRECTED_MAX_MS);
+      this.#enough = setTimeout(() => this.#endMisdirected(), LIMITS.misdirectedMs);
       return;
     }
     const raw = rawFields(controller.rawHeaders);
@@ -181,7 +178,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#misdirected !== null) {
       this.#misdirected.push(chunk);
       const bytes = this.#misdirected.reduce((sum, { length }) => sum + length, 0);
-      if (bytes > MISDIRECTED_MAX_BYTES) this.#endMisdirected();
+      if (bytes > LIMITS.misdirectedBytes) this.#endMisdirected();
       return;
     }
     if (!this.#bodyless && !this.exchange.response.write(chunk)) controller.pause();

@@ -97,10 +97,6 @@ export class Delivery implements Waiting {
   }
 }
 
-/** Sendings again to the same cell: this part of what is inside it, and always a few. */
-const RETRY_RATIO = 0.2;
-const RETRY_FLOOR = 3;
-
 /** Caps how many requests are being sent to one cell for a second time at once, over all clients of this router. */
 export class RetryBudget {
   readonly #insideOf: (cell: string) => number;
@@ -111,7 +107,7 @@ export class RetryBudget {
   }
 
   allows(cell: string): boolean {
-    const most = Math.max(RETRY_FLOOR, Math.floor(this.#insideOf(cell) * RETRY_RATIO));
+    const most = Math.max(LIMITS.retryFloor, Math.floor(this.#insideOf(cell) * LIMITS.retryRatio));
     return (this.#spent.get(cell) ?? 0) < most;
   }
 

@@ -1,4 +1,5 @@
 // Requests that wait for a verdict: bounded in number and time, oldest first, forgotten when their client leaves.
+import { LIMITS } from '../limits.ts';
 
 /** What waits. `place` is tried when something has changed; false: there is still no room, it goes on waiting. */
 export type Waiting = {
@@ -16,9 +17,6 @@ export type HoldLimits = {
   /** `HOLD_MAX`: how many wait in all. One cell's requests take half of them at most: a second cell may die, too. */
   holdMax: number;
 };
-
-/** A hold that ended without a verdict: for this long nothing waits for that cell. */
-export const NO_HOLD_MS = 10_000;
 
 type Queue<W> = {
   waiting: Map<W, NodeJS.Timeout>;
@@ -95,7 +93,7 @@ export class Holds<W extends Waiting = Waiting> {
     const stuck = !expired.decided && (expired.heldSinceMs ?? 0) >= queue.movedAtMs;
     expired.giveUp();
     if (!stuck) return;
-    queue.closedUntilMs = performance.now() + NO_HOLD_MS;
+    queue.closedUntilMs = performance.now() + LIMITS.noHoldMs;
     for (const waiting of Array.from(queue.waiting.keys())) {
       this.#forget(queue, waiting);
       waiting.giveUp();

@@ -3,11 +3,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { closeFrame, FrameFollower } from './frames.ts';
 import { GOING_AWAY } from './streams.ts';
-
-/** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and ten probes a second apart. */
-const KEEP_ALIVE_MS = 30_000;
-/** After one side has said its last, the other may finish its sentence; a WebSocket has no use for half a connection. */
-const LINGER_MS = 2_000;
+import { LIMITS } from '../limits.ts';
 
 export class OpenTunnel {
   readonly #client: Socket;
@@ -23,8 +19,8 @@ export class OpenTunnel {
   constructor(client: Socket, cell: Duplex, idleMs: number, early: Buffer) {
     this.#client = client;
     this.#cell = cell;
-    client.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
-    if (cell instanceof Socket) cell.setKeepAlive(true, KEEP_ALIVE_MS);
+    client.setNoDelay(true).setKeepAlive(true, LIMITS.tunnelKeepAliveMs);
+    if (cell instanceof Socket) cell.setKeepAlive(true, LIMITS.tunnelKeepAliveMs);
     // Every byte of either direction passes the client's socket: its clock is the tunnel's.
     // The HTTP server's own listener would cut it without a word.
     client
@@ -82,6 +78,6 @@ export class OpenTunnel {
   }
 
   #lingerOnce(): void {
-    this.#linger ??= setTimeout(() => this.destroy(), LINGER_MS);
+    this.#linger ??= setTimeout(() => this.destroy(), LIMITS.lingerMs);
   }
 }

@@ -4,15 +4,7 @@ import type { Config } from '../config.ts';
 import type { Cell } from '../fleet/fleet.ts';
 import type { Names } from '../names.ts';
 import { OriginPool } from '../origin-pool.ts';
-
-/** Below any sane cell's own idle limit, so that a cell seldom closes a connection that is just being used. */
-const IDLE_MS = 4_000;
-/**
- * A cell that tells its idle limit (`Keep-Alive: timeout=`) is left so much earlier; one whose limit is no longer than
- * this gets a new connection for each request. The seconds it tells are whole, and a busy router may be late itself.
- */
-const IDLE_MARGIN_MS = 2_000;
-const MAX_HEADER_BYTES = 65_536;
+import { LIMITS } from '../limits.ts';
 
 /** How many requests may be under way on one connection; 0: one, after which it is closed. */
 const ONE_AT_A_TIME = 1;
@@ -82,10 +74,10 @@ export class CellPools {
       connect: { timeout: CELL_CONNECT_TIMEOUT_MS },
       headersTimeout: CELL_TIMEOUT_MS,
       bodyTimeout: CELL_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: IDLE_MS,
-      keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      keepAliveTimeout: LIMITS.cellIdleMs,
+      keepAliveMaxTimeout: LIMITS.cellIdleMs,
+      keepAliveTimeoutThreshold: LIMITS.cellIdleMarginMs,
+      maxHeaderSize: LIMITS.cellHeadBytes,
       allowH2: false,
     };
     return new OriginPool(origin, options, this.#names);

@@ -6,9 +6,7 @@ import type { Exchange, Served } from '../exchange.ts';
 import { responseHeaders } from './headers.ts';
 import { Attempt, rawFields, type AttemptEvents } from './attempt.ts';
 import { OpenTunnel } from './open-tunnel.ts';
-
-/** What a client may send before the cell has granted the upgrade; more than that waits in its own socket. */
-const EARLY_BYTES_MOST = 65_536;
+import { LIMITS } from '../limits.ts';
 
 /**
  * Asks the cell for the upgrade and, on its 101, joins the two sockets. Anything but a 101 is the answer to the
@@ -86,7 +84,7 @@ export class EarlyBytes {
   readonly #onData = (chunk: Buffer): void => {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes > EARLY_BYTES_MOST) this.#socket?.pause();
+    if (this.#bytes > LIMITS.earlyBytes) this.#socket?.pause();
   };
 
   readonly #onEnd = (): void => {

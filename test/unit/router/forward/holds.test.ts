@@ -1,6 +1,7 @@
 // Requests that wait for a verdict: how many, how long, in which order, and what becomes of them.
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { Holds, NO_HOLD_MS, type Waiting } from '../../../../router/forward/holds.ts';
+import { Holds, type Waiting } from '../../../../router/forward/holds.ts';
+import { LIMITS } from '../../../../router/limits.ts';
 
 const HOLD_MS = 1_000;
 
@@ -82,7 +83,7 @@ test('after a wait without a verdict nothing is held for that cell for ten secon
   const holds = holdsOf();
   holds.hold('cell-a', guest('x'));
   vi.advanceTimersByTime(HOLD_MS);
-  vi.advanceTimersByTime(NO_HOLD_MS - 1);
+  vi.advanceTimersByTime(LIMITS.noHoldMs - 1);
   expect(holds.hold('cell-a', guest('y'))).toBe(false);
   expect(holds.hold('cell-b', guest('other cell'))).toBe(true);
   vi.advanceTimersByTime(1);
