@@ -25,7 +25,7 @@ export async function startRedis(): Promise<RunningRedis> {
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const launch = async (): Promise<Child> => {
     const started = startChild(program, args);
-    await until('Redis answers', async () => (await command(port, 'PING')).startsWith('+PONG'));
+    await until('Redis answers', async () => (await redisCommand(port, 'PING')).startsWith('+PONG'));
     return started;
   };
   let child = await launch();
@@ -40,16 +40,18 @@ export async function startRedis(): Promise<RunningRedis> {
       await signal('SIGKILL');
       child = await launch();
     },
-    command: (line) => command(port, line),
+    command: (line) => redisCommand(port, line),
     stop: () => child.stop(0),
   };
 }
 
-async function command(port: number, line: string): Promise<string> {
+/** Sends one inline command over a connection of its own, and answers what comes back first: enough for short replies. */
+export async function redisCommand(port: number, line: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   try {
     return await new Promise<string>((resolve, reject) => {
       socket.once('error', reject);
+      socket.once('close', () => reject(new Error('closed without an answer')));
       socket.once('data', (data) => resolve(data.toString()));
       socket.write(`${line}\r\n`);
     });

@@ -2,10 +2,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors, type Dispatcher, type Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
+import { LIMITS } from '../limits.ts';
 import type { BodySource } from './body-source.ts';
 import { cellFailure, ClientGone, OddlyCoded, type CellFailure } from './failure.ts';
 import { isOddlyCoded, reasonOf, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
-import { LIMITS } from '../limits.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
 export type AttemptEnd =
@@ -30,12 +30,15 @@ const RESET_CONTENT = 205;
 
 /** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
 function isEventStream(headers: readonly string[], { head }: Exchange): boolean {
-  if (head.method === 'HEAD' || fieldIn(headers, 'content-length') !== null) return false;
-  return /^text\/event-stream\b/i.test(fieldIn(headers, 'content-type') ?? '');
+  // Its type first: of nearly all answers it says enough.
+  if (!/^text\/event-stream\b/i.test(fieldIn(headers, 'content-type') ?? '')) return false;
+  return head.method !== 'HEAD' && fieldIn(headers, 'content-length') === null;
 }
 
 function fieldIn(headers: readonly string[], name: string): string | null {
-  const at = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === name);
+  const at = headers.findIndex(
+    (field, i) => i % 2 === 0 && field.length === name.length && field.toLowerCase() === name,
+  );
   return at === -1 ? null : (headers[at + 1] ?? null);
 }
 

@@ -124,10 +124,7 @@ export class Courier {
     if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell, role);
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enter(cell, role, tenant)) return false;
-    delivery.entered(() => {
-      this.#lanes.leave(cell, role, tenant);
-      if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
-    });
+    this.#entered(delivery, () => this.#lanes.leave(cell, role, tenant));
     return true;
   }
 
@@ -136,11 +133,16 @@ export class Courier {
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enterTunnel(cell, role, tenant)) return false;
     delivery.leave();
+    this.#entered(delivery, () => this.#lanes.leaveTunnel(cell, role, tenant));
+    return true;
+  }
+
+  /** It is inside until `leave`, which makes room for what waits for some. */
+  #entered(delivery: Delivery, leave: () => void): void {
     delivery.entered(() => {
-      this.#lanes.leaveTunnel(cell, role, tenant);
+      leave();
       if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
     });
-    return true;
   }
 
   #streams(delivery: Delivery, { cell, role }: Served, end: (code: number) => void): boolean {

@@ -1,9 +1,9 @@
 // A WebSocket that the cell has granted: bytes pass both ways untouched, until either side ends or the router ends it.
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { LIMITS } from '../limits.ts';
 import { closeFrame, FrameFollower } from './frames.ts';
 import { GOING_AWAY } from './streams.ts';
-import { LIMITS } from '../limits.ts';
 
 export class OpenTunnel {
   readonly #client: Socket;

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
+import { LIMITS } from '../limits.ts';
 import { responseHeaders } from './headers.ts';
 import { Attempt, rawFields, type AttemptEvents } from './attempt.ts';
 import { OpenTunnel } from './open-tunnel.ts';
-import { LIMITS } from '../limits.ts';
 
 /**
  * Asks the cell for the upgrade and, on its 101, joins the two sockets. Anything but a 101 is the answer to the

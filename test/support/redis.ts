@@ -2,9 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { redisCommand } from '../../loadtest/rig/redis.ts';
 import { freePort } from './ports.ts';
 import { until } from './wait.ts';
 
@@ -57,7 +57,7 @@ export async function startRedis(
     get pid() {
       return child.pid ?? 0;
     },
-    command: (line) => inlineCommand(port, line),
+    command: (line) => redisCommand(port, line),
     async kill(signal) {
       child.kill(signal);
       if (signal === 'SIGKILL' || signal === 'SIGTERM') await ended(child);
@@ -125,7 +125,7 @@ async function answering(child: ChildProcess, port: number): Promise<void> {
   child.once('error', (error) => (failure = error));
   await until(`Redis answers on port ${port}`, async () => {
     if (failure !== null || hasEnded(child)) return 'ended';
-    return /^(\+PONG|-NOAUTH)/.test(await inlineCommand(port, 'PING'));
+    return /^(\+PONG|-NOAUTH)/.test(await redisCommand(port, 'PING'));
   });
   if (failure !== null || hasEnded(child)) throw new Error('Redis ended at its start', { cause: failure });
 }
@@ -137,21 +137,6 @@ function hasEnded(child: ChildProcess): boolean {
 async function ended(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || hasEnded(child)) return;
   await new Promise<void>((resolve) => child.once('exit', () => resolve()));
-}
-
-/** Sends one line and answers what comes back first: enough for the short replies that tests ask for. */
-async function inlineCommand(port: number, line: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.once('close', () => reject(new Error('closed without an answer')));
-      socket.once('data', (data) => resolve(data.toString()));
-      socket.write(`${line}\r\n`);
-    });
-  } finally {
-    socket.destroy();
-  }
 }
 
 function isExecutable(path: string): boolean {
