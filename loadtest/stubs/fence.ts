@@ -1,10 +1,9 @@
 // The fence of a level 1 cell: which tenants are its own by the newest rule it knows, also across a restart.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { HealthRecord } from '../../router/health/record.ts';
+import type { Rule } from '../../router/health/record.ts';
 import { xxh32 } from '../../router/placement/hash.ts';
 
-/** A record as routers deliver it. */
-export type Rule = Omit<HealthRecord, 'since' | 'cause'>;
+export type { Rule };
 
 /** Slots that an operation deals the tenants of a home into. */
 const SLOTS = 10_000;

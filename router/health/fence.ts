@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { Names } from '../names.ts';
 import { OriginPool } from '../origin-pool.ts';
-import type { HealthRecord } from './record.ts';
+import type { HealthRecord, Rule } from './record.ts';
 
 const DELIVERY_TIMEOUT_MS = 1_000;
 /** More than this many rules on their way to one cell wait for each other. */
@@ -126,10 +126,10 @@ export class Fence {
   }
 }
 
-/** The rule of a record: all of it but `since` and `cause`. Field by field: what the store holds beside them stays there. */
-function ruleOf(record: HealthRecord): Omit<HealthRecord, 'since' | 'cause'> {
+/** The rule of a record, field by field: what the store holds beside these stays there. */
+function ruleOf(record: HealthRecord): Rule {
   const { home, neighbour, state, phase, target, epoch, share, shareBefore } = record;
-  const { operation, position, deadline, pins, moved } = record;
+  const { operation, position, deadline, pins, moved, changing } = record;
   return {
     home,
     neighbour,
@@ -144,5 +144,6 @@ function ruleOf(record: HealthRecord): Omit<HealthRecord, 'since' | 'cause'> {
     deadline,
     pins,
     moved,
+    changing,
   };
 }

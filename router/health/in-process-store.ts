@@ -13,6 +13,7 @@ import {
   type BeatReply,
   type FailOver,
   type FailOverRefusal,
+  StoreUnavailable,
   type Store,
 } from './store.ts';
 import { sortedRouters } from './tally.ts';
@@ -37,6 +38,7 @@ export function createInProcessStore(options: InProcessStoreOptions = {}): Store
   return {
     kind: 'in-process',
     beat: async (one) => state.beat(one),
+    change: async () => await Promise.reject(new StoreUnavailable('not there yet')),
     failOver: async (wish) => state.failOver(boundedWish(wish)),
     restore: async (records, revision) => state.restore(records, revision),
     leave: async (router) => {

@@ -283,6 +283,9 @@ export class Monitor {
       minDwellMs: this.#config.MIN_DWELL_MS,
       neighbourLostMs: this.#config.NEIGHBOUR_LOST_MS,
       maxFailedOver: this.#config.MAX_FAILED_OVER,
+      handoverMs: this.#config.HANDOVER_MS,
+      fleetInForce: this.#fleets.loadedDigest === this.#fleets.active.digest,
+      confirmations: {},
     };
   }
 }

@@ -94,6 +94,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       return { ...reply, records: wellFormed(raw.map(readRecord)) };
     },
     failOver,
+    change: async () => await Promise.reject(new StoreUnavailable('not there yet')),
     async restore(records, revision) {
       const args = records.flatMap((record) => [record.home, String(record.epoch), JSON.stringify(record)]);
       await calls.run(RESTORE, keys.shared, [ask({ knownRevision: revision }), ...args]);

@@ -1,6 +1,6 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
 import type { HomeLoad } from './load.ts';
-import type { HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
+import type { Cause, HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
 
 /**
  * A machine counts while its last beat is younger than this: two beats may be lost. A little less than 3 s, so that a
@@ -15,7 +15,7 @@ export const LOAD_TTL_MS = 5_000;
  * How the machines and the shared state speak to each other. A state is led by the newest protocol that all live
  * machines speak; a release that speaks only an older one votes and reads, and leaves decisions to the others.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** A beat brings this many marks of refusals at most; what is more is dropped. */
 export const MARKS_MAX = 2_000;
@@ -45,12 +45,28 @@ export type Beat = {
   neighbourLostMs: number;
   /** `MAX_FAILED_OVER`: the ratio (0–1) of the fleet's weight that may be failed over by verdict at once. */
   maxFailedOver: number;
+  /** `HANDOVER_MS`: how long a handover may be closing. */
+  handoverMs: number;
+  /** Whether the file of `fleetDigest` is in force here: `homes` are those of the fleet in force. */
+  fleetInForce: boolean;
+  /** How far this machine is with each handover that it knows of. */
+  confirmations: Record<string, Confirmation>;
   /** Safe to bring again when a beat was not answered. */
   refused: readonly Refusals[];
   /** The newest `revision` this machine has seen; 0 at start. */
   knownRevision: number;
   /** The store's `incarnation` that `knownRevision` belongs to; null at start. */
   knownIncarnation: string | null;
+};
+
+/** What a machine says of one home's handover. */
+export type Confirmation = {
+  /** The epoch of the closing record that it speaks of. */
+  epoch: number;
+  /** It holds the requests of the tenants that change, and has none of theirs inside the cell that loses them. */
+  held: boolean;
+  /** The cells took the rule: the losing one refuses these tenants, the gaining one has applied its position. */
+  ready: boolean;
 };
 
 export type BeatReply = {
@@ -98,8 +114,11 @@ export type FailOver = {
   override: readonly string[];
 };
 
-/** `target-up`: the neighbour is up by majority · `target-not-drained`: nobody emptied it on purpose. */
-export type SafetyRule = 'target-up' | 'target-not-drained';
+/**
+ * `target-up`: the cell that gains tenants is up by majority · `target-not-drained`: nobody emptied it on purpose ·
+ * `caught-up`: a home that takes tenants back has all that its neighbour wrote.
+ */
+export type SafetyRule = 'target-up' | 'target-not-drained' | 'caught-up';
 
 /**
  * `not-found`: no live machine has heard of the home · `target-away`: the neighbour's own tenants are at the home.
@@ -109,6 +128,53 @@ export type FailOverRefusal =
   | { refused: 'already-away'; rule: null; record: HealthRecord }
   | { refused: 'not-found' | 'no-neighbour' | 'target-away'; rule: null }
   | { refused: 'target-down' | 'target-drained'; rule: SafetyRule };
+
+/** What is to change, on purpose, by a handover. */
+export type Wish =
+  /** `percent` (0–100, whole) of the home's tenants away. */
+  | { kind: 'share'; percent: number }
+  /** One tenant at the home or at its neighbour, whatever the share; null: where the others are. */
+  | { kind: 'pin'; tenant: string; cell: string | null }
+  /** Another home. `generation`: how many the fleet file has; `settled`: below that index all of them are. */
+  | { kind: 'cut-over'; to: string; buckets: [number, number][]; tenants: string[]; generation: number };
+
+/** A planned change that an operator, or what works for one, wants. */
+export type Change = {
+  home: string;
+  /** By the fleet file; null: there is none. A record's own goes before it. */
+  neighbour: string | null;
+  wish: Wish;
+  cause: Extract<Cause, 'operator' | 'rollout' | 'move'>;
+  actor: string;
+  reason: string;
+  owner: string;
+  /** After this a share, or a pin, ends by itself. */
+  expiresInMs: number;
+  handoverMs: number;
+  /** Safety rules that are overruled, by name. */
+  override: readonly string[];
+};
+
+/**
+ * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: it is
+ * away by verdict · `old-routers`: a live router does not speak of handovers · `not-at-home`: a cut-over needs both homes
+ * serving, with nobody away · `too-many-pins` · `third-cell`: a pin to neither the home nor its neighbour.
+ */
+export type ChangeRefusal =
+  | {
+      refused:
+        | 'not-found'
+        | 'no-neighbour'
+        | 'target-away'
+        | 'handover-under-way'
+        | 'already-away'
+        | 'old-routers'
+        | 'not-at-home'
+        | 'third-cell'
+        | 'too-many-pins';
+      rule: null;
+    }
+  | { refused: 'target-down' | 'target-drained' | 'not-caught-up'; rule: SafetyRule };
 
 /**
  * Where votes become verdicts. Every call rejects within a bound of its own when the store does not answer
@@ -123,6 +189,11 @@ export interface Store {
    * `already-away`, with the record as it is. Rejects with `StoreUnavailable`, too, while the store is behind or passive.
    */
   failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal>;
+  /**
+   * Begins a handover, and answers with the closing record; beats open or undo it. Where no tenant changes cell (the same
+   * share or pin again, with another end) the record is open at once.
+   */
+  change(change: Change): Promise<{ record: HealthRecord } | ChangeRefusal>;
   /** Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. */
   restore(records: readonly HealthRecord[], revision: number): Promise<void>;
   /** Takes the machine's beat and load away at once: a clean stop leaves no vote behind. */

@@ -22,6 +22,32 @@ const epoch = z.int().min(1);
 /** Epoch milliseconds that are a date: others can be shown to nobody. */
 const moment = z.int().min(-8.64e15).max(8.64e15);
 
+const pin = z.object({ cell, until: moment });
+const moved = z.union([
+  z.object({ buckets: z.tuple([bucket, bucket]), to: cell, generation: z.int().min(0) }),
+  z.object({ tenant: z.string(), to: cell }),
+]);
+const changing = z.object({
+  tenants: z.array(z.string()),
+  buckets: z.array(z.tuple([bucket, bucket])),
+});
+const before = z.object({
+  state,
+  target: cell,
+  operation: z.int().nullable(),
+  deadline: moment.nullable(),
+  cause: cause.nullable(),
+  pins: z.record(z.string(), pin),
+  moved: z.array(moved),
+});
+const handover = z.object({
+  until: moment,
+  actor: z.string(),
+  reason: z.string(),
+  to: cell.nullable(),
+  from: before,
+});
+
 /** Loose: what a newer release keeps in a record is brought back with it. */
 const record = z
   .looseObject({
@@ -38,8 +64,13 @@ const record = z
     deadline: moment.nullable(),
     since: moment.nullable(),
     cause: cause.nullable(),
-    pins: z.record(z.string(), cell),
-    moved: z.array(z.tuple([bucket, bucket])),
+    pins: z.record(z.string(), pin),
+    moved: z.array(moved),
+    // Records of a release before handovers lack these.
+    changing: changing.nullable().default(null),
+    relapses: z.int().min(0).default(0),
+    undone: z.int().min(0).default(0),
+    handover: handover.nullable().default(null),
   })
   .refine(
     ({ home, neighbour, target }) => target === home || target === neighbour,
@@ -86,7 +117,7 @@ export const beatAnswer = z.union([
   ]),
 ]);
 
-const safetyRule = z.enum(['target-up', 'target-not-drained']) satisfies z.ZodType<SafetyRule>;
+const safetyRule = z.enum(['target-up', 'target-not-drained', 'caught-up']) satisfies z.ZodType<SafetyRule>;
 
 /** What `scripts/operate.lua` answers. */
 export const operateAnswer = z.union([

@@ -143,6 +143,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
       minDwellMs: 0,
       neighbourLostMs: 30_000,
       maxFailedOver: 0.34,
+      handoverMs: 2_000,
+      fleetInForce: true,
+      confirmations: {},
       refused: [],
       knownRevision: 0,
       knownIncarnation: 'another',
@@ -160,6 +163,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
       minDwellMs: 0,
       neighbourLostMs: 30_000,
       maxFailedOver: 0.34,
+      handoverMs: 2_000,
+      fleetInForce: true,
+      confirmations: {},
       refused: [],
       knownRevision: 7,
       knownIncarnation: incarnation,
@@ -168,8 +174,22 @@ describe.each(STORES)('the %s store', (kind, make) => {
   });
 
   test('takes whole records back, and goes on from their epoch', async () => {
-    const away = { ...awayRecord('cell-a', 'cell-b', 41), pins: { acme: 'cell-b' }, position: '0/16B3748' };
-    await store.restore([away, { ...initialRecord('cell-b', 'cell-a'), moved: [[0, 9]], epoch: 3 }], 70);
+    const away = {
+      ...awayRecord('cell-a', 'cell-b', 41),
+      pins: { acme: { cell: 'cell-b', until: 9_000_000_000_000 } },
+      position: '0/16B3748',
+    };
+    await store.restore(
+      [
+        away,
+        {
+          ...initialRecord('cell-b', 'cell-a'),
+          moved: [{ buckets: [0, 9], to: 'cell-c', generation: 2 }],
+          epoch: 3,
+        },
+      ],
+      70,
+    );
     const r1 = machine('r1');
     const reply = await r1.beat(A_UP);
     expect(reply.revision).toBeGreaterThanOrEqual(71);
@@ -179,12 +199,12 @@ describe.each(STORES)('the %s store', (kind, make) => {
       shareBefore: 100,
       since: now,
       cause: 'recovered',
-      pins: { acme: 'cell-b' },
+      pins: { acme: { cell: 'cell-b', until: 9_000_000_000_000 } },
       position: '0/16B3748',
     });
     expect(r1.records.get('cell-b')).toEqual({
       ...initialRecord('cell-b', 'cell-a'),
-      moved: [[0, 9]],
+      moved: [{ buckets: [0, 9], to: 'cell-c', generation: 2 }],
       epoch: 3,
     });
   });
@@ -207,10 +227,13 @@ describe.each(STORES)('the %s store', (kind, make) => {
 
   test('keeps what a change is not about, empty and not, and large numbers whole', async () => {
     const moved: HealthRecord['moved'] = [
-      [0, 65_535],
-      [7, 7],
+      { buckets: [0, 65_535], to: 'cell-c', generation: 2 },
+      { tenant: 'bolt', to: 'cell-c' },
     ];
-    const pins = { 'acme "ü" 1': 'cell-a', '7': 'cell-b' };
+    const pins = {
+      'acme "ü" 1': { cell: 'cell-a', until: 9_000_000_000_000 },
+      '7': { cell: 'cell-b', until: 9_000_000_000_001 },
+    };
     await store.restore(
       [{ ...initialRecord('cell-a', 'cell-b'), operation: 2 ** 50, moved, pins, epoch: 2 ** 52 }],
       2 ** 50,

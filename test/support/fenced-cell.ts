@@ -1,10 +1,10 @@
 // A cell of the tests' own that is fenced (contract level 1), and keeps a log of every rule it was brought.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import type { HealthRecord } from '../../router/health/record.ts';
+import type { Rule } from '../../router/health/record.ts';
 import { startStubCell, type StubCell } from './stub-cell.ts';
 
-export type Rule = Omit<HealthRecord, 'since' | 'cause'>;
+export type { Rule };
 
 export type FencedCell = StubCell & {
   /** The newest rule of each home that it knows. */

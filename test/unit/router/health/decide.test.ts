@@ -146,11 +146,14 @@ test('a change of neighbour in the fleet is taken up with the next change of the
 test('a change keeps what it is not about', () => {
   const record = {
     ...initialRecord('cell-a', 'cell-b'),
-    pins: { acme: 'cell-a' },
-    moved: [[1, 2] as [number, number]],
+    pins: { acme: { cell: 'cell-a', until: 9_000_000_000_000 } },
+    moved: [{ buckets: [1, 2] as [number, number], to: 'cell-c', generation: 2 }],
   };
   expect(decided([A_DOWN], { records: [record] }).changed).toMatchObject([
-    { pins: { acme: 'cell-a' }, moved: [[1, 2]] },
+    {
+      pins: { acme: { cell: 'cell-a', until: 9_000_000_000_000 } },
+      moved: [{ buckets: [1, 2], to: 'cell-c', generation: 2 }],
+    },
   ]);
 });
 

@@ -95,8 +95,13 @@ test('two cells are never made to stand in for one another', () => {
 });
 
 test('a change keeps what it is not about', () => {
-  const record = { ...initialRecord('cell-a', 'cell-b'), pins: { acme: 'cell-a' } };
-  expect(forced({}, ALL_UP, [record])).toMatchObject({ record: { pins: { acme: 'cell-a' }, epoch: 2 } });
+  const record = {
+    ...initialRecord('cell-a', 'cell-b'),
+    pins: { acme: { cell: 'cell-a', until: 9_000_000_000_000 } },
+  };
+  expect(forced({}, ALL_UP, [record])).toMatchObject({
+    record: { pins: { acme: { cell: 'cell-a', until: 9_000_000_000_000 } }, epoch: 2 },
+  });
 });
 
 test('words are cut to what an event may hold, and times made whole', () => {
