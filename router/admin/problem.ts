@@ -8,6 +8,7 @@ const STATUS = {
   'not-found': 404,
   'safety-rule': 409,
   'internal-error': 500,
+  'handover-undone': 503,
   'plan-busy': 503,
   'store-unavailable': 503,
 } as const;
