@@ -5,7 +5,8 @@ import { describeRecord } from './describe.ts';
 import { handOver, type HandOverAnswer, type HandOverParts } from './hand-over.ts';
 import { problem } from './problem.ts';
 
-const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
+/** What can be in the way, in words; `docs/admin.md` tells of each. */
+export const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
   'not-found': 'No router has told the store of this cell yet.',
   'no-neighbour': 'This cell has no neighbour.',
   'target-away': "The neighbour's own tenants are at this cell.",

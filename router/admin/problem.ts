@@ -1,7 +1,8 @@
 // The admin port's refusals: one table, `application/problem+json` (RFC 9457).
 import type { FastifyReply } from 'fastify';
 
-const STATUS = {
+/** Code → status. The table in `docs/admin.md` is compared with it by a test. */
+export const STATUS = {
   'admin-invalid': 400,
   'admin-unauthorized': 401,
   'admin-disabled': 403,
