@@ -29,6 +29,7 @@ export class Rules {
   readonly #fence: Fence;
   readonly #snapshot: Snapshot | null;
   readonly #log: Logger;
+  #all = false;
   readonly #listeners: ((records: readonly HealthRecord[]) => void)[] = [];
   /**
    * Homes whose record is the best that was found without the store: a newer one found the same way replaces it, and so
@@ -44,7 +45,9 @@ export class Rules {
     this.view = new HealthView(placement);
     this.#fence = new Fence(cellToken, names, log);
     this.#snapshot = snapshotFile === null ? null : new Snapshot(snapshotFile, log);
-    for (const { home } of this.view.apply(this.#snapshot?.read() ?? [])) this.#provisional.add(home);
+    const kept = this.#snapshot?.read() ?? { records: [], whole: false };
+    for (const { home } of this.view.apply(kept.records)) this.#provisional.add(home);
+    if (kept.whole) this.view.becomeWhole();
   }
 
   /** Called with the records that changed, once this router goes by them. */
@@ -64,6 +67,14 @@ export class Rules {
       else atOnce.push(record);
     }
     this.#takeOver(atOnce);
+  }
+
+  /** The store has told all that it knows, be it nothing: a router that starts without it later shall know as much. */
+  toldAll(): void {
+    if (this.#all) return;
+    this.#all = true;
+    this.view.becomeWhole();
+    this.#snapshot?.write(this.view.records);
   }
 
   /** A cell showed the rules it knows: of each home of its pair the newest one is kept until `adoptShown`. */
