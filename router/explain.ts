@@ -25,9 +25,9 @@ export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explana
   const found = findHome(location, monitor);
   const { home } = found;
   const record = monitor.recordOf(home);
-  const choice: Pick<Choice, 'epoch' | 'reason'> =
-    'refusal' in found ? { epoch: record.epoch, reason: found.reason } : chooseCell(home, monitor, false);
-  const served = 'cell' in choice ? (choice as Extract<Choice, { cell: string }>) : null;
+  const choice: Choice =
+    'refusal' in found ? { ...found, epoch: record.epoch } : chooseCell(home, tenant, monitor, false);
+  const served = 'cell' in choice ? choice : null;
   const movingTo = 'refusal' in found ? null : found.movingTo;
   return {
     tenant,

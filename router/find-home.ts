@@ -59,10 +59,10 @@ function follow(
  * an owner of the course, for the buckets that it was to give to that cell by then. What a settled generation has
  * overtaken is no part of the course any more, and so are its entries.
  */
-function legOf(bucket: number, course: Course, { recordOf }: CutOvers): Leg {
+function legOf(bucket: number, course: Course, cutOvers: CutOvers): Leg {
   let at: Leg = course[0];
   for (const { owner, generation } of course) {
-    for (const entry of movedSoFar(recordOf(owner))) {
+    for (const entry of movedSoFar(cutOvers.recordOf(owner))) {
       if ('tenant' in entry || bucket < entry.buckets[0] || bucket > entry.buckets[1]) continue;
       if (entry.generation <= generation) continue;
       const next = legBy(course, entry.generation);
