@@ -238,6 +238,11 @@ export class Monitor {
     return 'refusal' in found ? null : found.home;
   }
 
+  /** The records of all homes that something was moved from, of some that have left the fleet as well. */
+  get movedFrom(): readonly HealthRecord[] {
+    return this.#rules.view.records.filter(({ moved }) => moved.length > 0);
+  }
+
   /** How many buckets each cell is the home of, and how many are to be cut over from there; by what is known now. */
   get buckets(): ReadonlyMap<string, CellBuckets> {
     const { placement } = this.#fleets.active;
