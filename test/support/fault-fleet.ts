@@ -28,7 +28,8 @@ const QUICK = {
   PROBE_TIMEOUT_MS: '300',
   FALL: '3',
   MIN_DWELL_MS: '500',
-  HOLD_MS: '1500',
+  HOLD_MS: '2500',
+  HANDOVER_MS: '1000',
   ACCESS_LOG: 'errors',
   ADMIN_TOKEN: `anna:${ADMIN_TOKEN}`,
 };
