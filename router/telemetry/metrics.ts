@@ -118,9 +118,21 @@ export class Metrics {
       for (const home of fleets.active.placement.cells) gauge.set({ home }, monitor.recordOf(home).epoch);
     });
     this.#gauge('cellgate_home_buckets', 'Buckets whose home is this cell.', ['home'], (gauge) => {
-      for (const home of fleets.active.placement.cells)
-        gauge.set({ home }, fleets.active.placement.bucketsOf(home));
+      for (const [home, { owned }] of monitor.buckets) gauge.set({ home }, owned);
     });
+    this.#gauge(
+      'cellgate_home_moving_buckets',
+      'Buckets whose home is this cell, and which are still to be cut over to another one.',
+      ['home'],
+      (gauge) => {
+        for (const [home, { moving }] of monitor.buckets) {
+          gauge.set(
+            { home },
+            Object.values(moving).reduce((sum, count) => sum + count, 0),
+          );
+        }
+      },
+    );
   }
 
   #observeLanes(lanes: Lanes): void {
