@@ -5,6 +5,7 @@ import type { FleetHolder } from '../fleet/holder.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Store } from '../health/store.ts';
 import { authorize } from './auth.ts';
+import { routeCutOvers } from './cut-over.ts';
 import { routePins } from './pins.ts';
 import { problem } from './problem.ts';
 import { routeShares } from './shares.ts';
@@ -38,5 +39,6 @@ export function routeOperations(server: FastifyInstance, parts: OperationParts):
     });
     routeShares(scope, parts);
     routePins(scope, parts);
+    routeCutOvers(scope, parts);
   });
 }
