@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { script, type RedisCalls } from './redis-calls.ts';
 import type { Keys } from './redis-ledger.ts';
+import { boundedAccusations } from './suspects.ts';
 import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
 import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
 import { SILENCE_MS } from './warm-up.ts';
 import { beatAnswer } from './wire.ts';
 
-const BEAT = script('common', 'machines', 'tally', 'state', 'decide', 'beat');
+const BEAT = script('common', 'machines', 'tally', 'state', 'quarantine', 'suspects', 'decide', 'beat');
 
 type Setting = {
   keys: Keys;
@@ -17,8 +18,8 @@ type Setting = {
   now: (() => number) | undefined;
 };
 
-/** The records as they are stored; the caller reads them. */
-type RawReply = Omit<BeatReply, 'records'> & { raw: string[] };
+/** The records and the quarantine as they are stored; the caller reads them. */
+type RawReply = Omit<BeatReply, 'records' | 'quarantine'> & { raw: string[]; rawQuarantine: string[] | null };
 
 /** What the last reply said of the store; empty before the first one. */
 type Known = { knownRevision?: number; knownIncarnation?: string };
@@ -55,9 +56,9 @@ export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
     const [storeMs, ...taken] = parsed.data;
     clockOffsetMs = storeMs - performance.now();
     if (taken.length === 0) throw new StoreUnavailable('Redis read the beat too late');
-    const [revision, incarnation, behind, passive, routers, held, raw] = taken;
+    const [revision, incarnation, behind, passive, routers, held, raw, rawQuarantine] = taken;
     if (!behind) known = { knownRevision: revision, knownIncarnation: incarnation };
-    return { revision, incarnation, behind, passive, routers, held, raw };
+    return { storeMs, revision, incarnation, behind, passive, routers, held, raw, rawQuarantine };
   }
   return { beat, known: () => known };
 }
@@ -78,9 +79,22 @@ function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs,
     minDwellMs,
     neighbourLostMs,
     maxFailedOver,
+    ...accused(beat),
     ...(now === undefined ? {} : { now: now() }),
     ...(now === undefined && lateAt !== null ? { lateAt } : {}),
   });
+}
+
+/** In rows: mostly there are none. */
+function accused({ accusations }: Beat): object {
+  if (accusations === undefined) return {};
+  const { deaths, failing } = boundedAccusations(accusations);
+  const rows = deaths.map(({ cell, many, tenants }) => {
+    return [cell, Number(many), tenants.map(({ home, tenant, again }) => [home, tenant, Number(again)])];
+  });
+  return {
+    accusations: { deaths: rows, failing: failing.map(({ cell, home, tenant }) => [cell, home, tenant]) },
+  };
 }
 
 /** `ARGV[2]`: what the store keeps of this machine, line by line. */

@@ -6,6 +6,8 @@ import type { HealthEvent, HealthRecord } from './record.ts';
 import { beatCaller } from './redis-beat.ts';
 import { redisCalls, script } from './redis-calls.ts';
 import { tellLoad, toldLoads } from './redis-loads.ts';
+import { askByHand, entryRows } from './redis-quarantine.ts';
+import { readEntry } from './quarantine-wire.ts';
 import { keysOf, tenantSecondsOf } from './redis-ledger.ts';
 import { subscribeTo, type Subscription } from './redis-subscription.ts';
 import { parseRedisUrl } from './redis-url.ts';
@@ -21,7 +23,7 @@ import { operateAnswer, readChange, readEvent, readLoad, readRecord } from './wi
 
 const TIMEOUT_MS = 1_000;
 const OPERATE = script('common', 'machines', 'tally', 'state', 'operate');
-const RESTORE = script('common', 'state', 'restore');
+const RESTORE = script('common', 'state', 'quarantine', 'restore');
 
 export type RedisStoreOptions = {
   /** `REDIS_URL`, in any form that `parseRedisUrl` reads. */
@@ -90,14 +92,27 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     kind: 'redis',
     malformedCount: () => malformed,
     async beat(one) {
-      const { raw, ...reply } = await beats.beat(one);
-      return { ...reply, records: wellFormed(raw.map(readRecord)) };
+      const { raw, rawQuarantine, ...reply } = await beats.beat(one);
+      const quarantine = rawQuarantine === null ? null : wellFormed(rawQuarantine.map(readEntry));
+      return { ...reply, records: wellFormed(raw.map(readRecord)), quarantine };
     },
     failOver,
     change: async () => await Promise.reject(new StoreUnavailable('not there yet')),
-    async restore(records, revision) {
+    async quarantine(wish) {
+      const question = ask({ ...boundedWish(wish), ...beats.known(), wish: 'quarantine' });
+      const answer = await askByHand(calls, keys.shared, question);
+      return 'entry' in answer ? answer : { refused: 'too-many' };
+    },
+    async unquarantine(wish) {
+      const bounded = boundedWish({ ...wish, expiresInMs: 0 });
+      const question = ask({ ...bounded, ...beats.known(), wish: 'unquarantine' });
+      const answer = await askByHand(calls, keys.shared, question);
+      return 'entry' in answer ? answer : { refused: 'not-found' };
+    },
+    async restore(records, revision, quarantine = []) {
       const args = records.flatMap((record) => [record.home, String(record.epoch), JSON.stringify(record)]);
-      await calls.run(RESTORE, keys.shared, [ask({ knownRevision: revision }), ...args]);
+      const question = ask({ knownRevision: revision, quarantine: entryRows(quarantine) });
+      await calls.run(RESTORE, keys.shared, [question, ...args]);
     },
     async leave(router) {
       await calls.call((client) => client.hdel(keys.routers, router));
@@ -125,7 +140,8 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       subscription = subscribeTo(address, timeoutMs, channel, onStale, (message) => {
         const change = readChange(message);
         malformed += change?.malformed ?? 1;
-        if (change !== null && change.records.length > 0) onChange(change.records, change.revision);
+        if (change === null || change.records.length + change.quarantine.length === 0) return;
+        onChange(change.records, change.revision, change.quarantine);
       });
     },
     async close() {
