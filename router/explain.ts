@@ -2,6 +2,7 @@
 import { chooseCell, type Choice, type Role } from './choose-cell.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { Monitor } from './health/monitor.ts';
+import type { QuarantineEntry } from './health/quarantine.ts';
 
 export type Explanation = {
   tenant: string;
@@ -20,7 +21,8 @@ export type Explanation = {
 export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explanation {
   const location = fleet.placement.locate(tenant);
   const choice: Choice = chooseCell(location.home, monitor, false);
-  const served = 'cell' in choice ? choice : null;
+  const quarantined = monitor.quarantine.of(tenant);
+  const served = quarantined === null && 'cell' in choice ? choice : null;
   return {
     tenant,
     bucket: location.bucket,
@@ -30,7 +32,14 @@ export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explana
     cell: served?.cell ?? null,
     role: served?.role ?? null,
     epoch: choice.epoch,
-    reason:
-      location.movingTo === null ? choice.reason : `${choice.reason}; to be moved to ${location.movingTo}`,
+    reason: [
+      ...(quarantined === null ? [] : [quarantineText(quarantined)]),
+      choice.reason,
+      ...(location.movingTo === null ? [] : [`to be moved to ${location.movingTo}`]),
+    ].join('; '),
   };
+}
+
+function quarantineText({ until, actor, reason }: QuarantineEntry): string {
+  return `quarantined by ${actor} until ${new Date(until).toISOString()}: ${reason}`;
 }

@@ -7,6 +7,7 @@ import type { CellKnowledge } from './cell-knowledge.ts';
 import type { Delivery, RetryBudget } from './delivery.ts';
 import type { CellFailure } from './failure.ts';
 import type { Holds } from './holds.ts';
+import { inFlightIn, isStream } from './in-flight.ts';
 
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
 const RETRY_JITTER_MS = 20;
@@ -58,9 +59,17 @@ export class Aftermath {
     if (failure.blame !== 'none') {
       this.#knowledge.observeAnswer(served.cell, 'bad', delivery.exchange.tenant);
     }
+    if (failure.blame === 'reset') this.#broke(delivery, served.cell);
     if (failure.blame === 'reset' && delivery.idempotent && delivery.repeatable)
       this.#again(delivery, served, failure);
     else delivery.exchange.refuse(failure.code, failure.detail);
+  }
+
+  /** If this is the cell's death, the tenant was there. */
+  #broke(delivery: Delivery, cell: string): void {
+    const one = isStream(delivery) ? null : inFlightIn(delivery, cell);
+    if (one !== null) this.#knowledge.observeBroken(cell, one);
+    delivery.brokeIn = cell;
   }
 
   /** No byte of it was written: it may wait for what the verdict says, whatever its method. */
@@ -112,7 +121,10 @@ export class Aftermath {
   overtaken(delivery: Delivery, target: string): void {
     const { attempt, exchange } = delivery;
     if (attempt === null || attempt.answering || attempt.served.cell === target) return;
-    if (attempt.written) delivery.writes += 1;
+    if (attempt.written) {
+      delivery.writes += 1;
+      delivery.brokeIn = attempt.served.cell;
+    }
     attempt.cancel();
     delivery.attempt = null;
     delivery.doneRetrying();

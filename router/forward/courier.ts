@@ -5,6 +5,7 @@ import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord } from '../health/record.ts';
+import type { InFlight } from '../health/suspects.ts';
 import type { Lanes } from '../lanes.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
@@ -13,6 +14,7 @@ import type { CellKnowledge } from './cell-knowledge.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
+import { endTenant, tenantsInside } from './in-flight.ts';
 import type { CellPools } from './pools.ts';
 import { Streams } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
@@ -88,6 +90,17 @@ export class Courier {
     }
   }
 
+  /** Who has requests in a cell now. */
+  inside(cell: string): InFlight[] {
+    return [...this.#traffic.values()].flatMap(({ underWay }) => tenantsInside(underWay, cell));
+  }
+
+  /** A tenant is refused from now on: ends all that it has open, in flight or waiting. */
+  quarantined(tenant: string, retryAfterS: number): void {
+    this.streams.endOf(tenant);
+    for (const { underWay } of this.#traffic.values()) endTenant(underWay, tenant, retryAfterS);
+  }
+
   /** A cell answered a probe: requests that are to go there may be wrong about it, whatever cell they wait for. */
   probedWell(cell: string): void {
     const goesThere = ({ home }: Delivery): boolean => this.#knowledge.recordOf(home).target === cell;
@@ -151,7 +164,7 @@ export class Courier {
       exchange.refuse('cell-overloaded', 'No room for another event stream.');
       return false;
     }
-    this.streams.add(exchange, home, { cell, end });
+    this.streams.add(exchange, home, { cell, tenant: exchange.tenant ?? '', end });
     return true;
   }
 

@@ -4,9 +4,12 @@ import type { Exchange } from '../exchange.ts';
 /** Why a tunnel is closed, in its client's words (RFC 6455, section 7.4.1, and IANA's registry behind it). */
 export const GOING_AWAY = 1001;
 const SERVICE_RESTART = 1012;
+const TRY_AGAIN_LATER = 1013;
 
 export type Stream = {
   readonly cell: string;
+  /** Of requests without one: ''. */
+  readonly tenant: string;
   /** Ends it so that its client knows it was meant; `code` is what a WebSocket is told. */
   end(code: number): void;
 };
@@ -30,6 +33,13 @@ export class Streams {
   endElsewhere(home: string, target: string): void {
     for (const stream of this.#byHome.get(home) ?? []) {
       if (stream.cell !== target) stream.end(SERVICE_RESTART);
+    }
+  }
+
+  /** Ends what this tenant has open: it is refused from now on. */
+  endOf(tenant: string): void {
+    for (const streams of this.#byHome.values()) {
+      for (const stream of streams) if (stream.tenant === tenant) stream.end(TRY_AGAIN_LATER);
     }
   }
 

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { Beats } from '../../../../router/health/beats.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import { QuarantineList } from '../../../../router/health/quarantine-list.ts';
 import type { HealthRecord } from '../../../../router/health/record.ts';
 import type { Store } from '../../../../router/health/store.ts';
 import { awayRecord, homesOf } from '../../../support/machine.ts';
@@ -40,7 +41,11 @@ function slowStore(): Slow {
   return slow;
 }
 
-function beating(store: Store, records: HealthRecord[]): Beats {
+function beating(
+  store: Store,
+  records: HealthRecord[],
+  quarantine: QuarantineList = new QuarantineList(),
+): Beats {
   const homes = homesOf('cell-a', 'cell-b');
   const beats = new Beats(store, pino({ level: 'silent' }), {
     message: () => ({
@@ -57,6 +62,8 @@ function beating(store: Store, records: HealthRecord[]): Beats {
     }),
     records: () => records,
     heard: () => undefined,
+    quarantine,
+    taken: () => undefined,
     replied: () => undefined,
     unanswered: () => undefined,
   });
