@@ -1,6 +1,6 @@
 // One beat through Redis: what is sent to its script, and what comes back.
 import { randomUUID } from 'node:crypto';
-import { script, type RedisCalls } from './redis-calls.ts';
+import { script, VERDICT_PARTS, type RedisCalls } from './redis-calls.ts';
 import type { Keys } from './redis-ledger.ts';
 import { boundedAccusations } from './suspects.ts';
 import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
@@ -8,7 +8,17 @@ import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
 import { SILENCE_MS } from './warm-up.ts';
 import { beatAnswer } from './wire.ts';
 
-const BEAT = script('common', 'machines', 'tally', 'state', 'quarantine', 'suspects', 'decide', 'beat');
+const BEAT = script(
+  ...VERDICT_PARTS,
+  'end-handover',
+  'way-home',
+  'begin-handover',
+  'budget',
+  'quarantine',
+  'suspects',
+  'decide',
+  'beat',
+);
 
 type Setting = {
   keys: Keys;
@@ -65,7 +75,8 @@ export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
 
 /** `ARGV[1]`. */
 function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs, now }: Setting): string {
-  const { knownRevision, minDwellMs, neighbourLostMs, maxFailedOver } = beat;
+  const { fleetDigest, fleetInForce, knownRevision } = beat;
+  const { minDwellMs, neighbourLostMs, handoverMs, maxFailedOver } = beat;
   return JSON.stringify({
     channel: keys.channel,
     protocol,
@@ -76,8 +87,11 @@ function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs,
     warmUpMs,
     knownRevision,
     ...(beat.knownIncarnation === null ? {} : { knownIncarnation: beat.knownIncarnation }),
+    fleetDigest,
+    fleetInForce,
     minDwellMs,
     neighbourLostMs,
+    handoverMs,
     maxFailedOver,
     ...accused(beat),
     ...(now === undefined ? {} : { now: now() }),
@@ -101,7 +115,10 @@ function accused({ accusations }: Beat): object {
 function voice(beat: Beat, protocol: number): string {
   const { fleetDigest, knownRevision, knownIncarnation } = beat;
   const { up, caughtUp, lagging, down } = compactVotes(boundedVotes(beat.votes));
-  const head = { fleetDigest, protocol, knownRevision, knownIncarnation };
+  const confirmations = Object.fromEntries(
+    Object.entries(beat.confirmations).map(([home, { epoch, held, ready }]) => [home, [epoch, held, ready]]),
+  );
+  const head = { fleetDigest, protocol, knownRevision, knownIncarnation, confirmations };
   return [head, up, caughtUp, lagging, down].map((line) => JSON.stringify(line)).join('\n');
 }
 

@@ -11,8 +11,7 @@ import { startRedis, type RedisProcess } from '../support/redis.ts';
 
 const RUNS = 400;
 const START_MS = 1_790_000_000_000;
-/** What becomes of the records is another test's: without neighbours nothing does. */
-const HOMES = homesOf('cell-a', 'cell-b', 'cell-c').map((rule) => ({ ...rule, neighbour: null }));
+const HOMES = homesOf('cell-a', 'cell-b', 'cell-c');
 
 let redis: RedisProcess;
 let prefix = 0;

@@ -38,15 +38,15 @@ do
     return math.abs(now - entry.since) >= entry.till - entry.since
   end
 
-  -- `said`: {what, cause, actor, owner or nil, reason, saw: JSON members or nil}. It names the state of the tenant's home.
+  -- `said`: {what, cause, actor, owner or nil, reason, saw: fields in JSON, or nil}. It names the state of the tenant's home.
   function quarantineEvent(state, entry, said, now)
     local record = recordIn(state, entry.home)
-    return '{"at":' .. whole(now) .. ',"cell":' .. cjson.encode(entry.home) .. ',"from":' .. cjson.encode(record.state)
-      .. ',"to":' .. cjson.encode(record.state) .. ',"epoch":' .. whole(record.epoch)
-      .. ',"cause":' .. cjson.encode(said.cause) .. ',"actor":' .. cjson.encode(said.actor)
-      .. ',"reason":' .. cjson.encode(said.reason) .. ',"details":{"quarantine":{"tenant":' .. cjson.encode(entry.tenant)
-      .. ',"what":"' .. said.what .. '","until":' .. whole(entry.till) .. ',"owner":' .. textOrNull(said.owner) .. '}'
-      .. (said.saw and ',' .. said.saw or '') .. '}}'
+    local details = said.saw or {}
+    details.quarantine = jsonObject({ tenant = cjson.encode(entry.tenant), what = cjson.encode(said.what),
+      ['until'] = whole(entry.till), owner = textOrNull(said.owner) })
+    return jsonObject({ at = whole(now), cell = cjson.encode(entry.home), from = cjson.encode(record.state),
+      to = cjson.encode(record.state), epoch = whole(record.epoch), cause = cjson.encode(said.cause),
+      actor = cjson.encode(said.actor), reason = cjson.encode(said.reason), details = jsonObject(details) })
   end
 
   -- Writes changes {tenant, entry or nil} and events, and tells all machines of the changes.

@@ -35,10 +35,10 @@ do
   local function dyingJson(death)
     local rows = {}
     for i, one in ipairs(death.tenants) do
-      rows[i] = '[' .. cjson.encode(one.home) .. ',' .. cjson.encode(one.tenant) .. ',' .. (one.again and '1' or '0') .. ']'
+      rows[i] = jsonList({ cjson.encode(one.home), cjson.encode(one.tenant), one.again and '1' or '0' })
     end
-    return '{"at":' .. whole(death.at) .. ',"judged":' .. tostring(death.judged) .. ',"many":' .. tostring(death.many)
-      .. ',"tenants":[' .. table.concat(rows, ',') .. ']}'
+    return jsonObject({ at = whole(death.at), judged = tostring(death.judged), many = tostring(death.many),
+      tenants = jsonList(rows) })
   end
 
   local function recent(died, now)
@@ -62,12 +62,9 @@ do
   end
 
   local function suspicionJson(suspicion)
-    local died, tenants = {}, {}
-    for _, cell in ipairs(sortedKeys(suspicion.died)) do
-      died[#died + 1] = cjson.encode(cell) .. ':' .. whole(suspicion.died[cell])
-    end
-    for i, tenant in ipairs(suspicion.tenants) do tenants[i] = cjson.encode(tenant) end
-    return '{"died":{' .. table.concat(died, ',') .. '},"tenants":[' .. table.concat(tenants, ',') .. ']}'
+    local died = {}
+    for cell, at in pairs(suspicion.died) do died[cell] = whole(at) end
+    return jsonObject({ died = jsonObject(died), tenants = jsonTexts(suspicion.tenants) })
   end
 
   -- Everything of one kind that is kept, read; what can not be read is left out, and so thrown away by `keepAll`.
@@ -86,8 +83,7 @@ do
       end
     end
     for name, one in pairs(all) do
-      local json = jsonOf(one)
-      if state.others[kind .. name] ~= json then redis.call('HSET', STATE, kind .. name, json) end
+      redis.call('HSET', STATE, kind .. name, jsonOf(one))
     end
   end
 
@@ -164,7 +160,7 @@ do
         suspicions[home] = nil
         culprits[#culprits + 1] = { tenant = culprit, home = home,
           reason = 'in flight as its home died, and as its neighbour did',
-          saw = '"died":' .. cjson.encode(sortedKeys(suspicion.died)) }
+          saw = { died = jsonTexts(sortedKeys(suspicion.died)) } }
       end
     end
   end
@@ -185,7 +181,7 @@ do
       for _, row in ipairs(accusations.failing) do
         if tally(votes, row[1]).verdict == 'up' then
           culprits[#culprits + 1] = { tenant = row[3], home = row[2],
-            reason = 'failed alone, while its cell answered the others', saw = '"failing":' .. cjson.encode(row[1]) }
+            reason = 'failed alone, while its cell answered the others', saw = { failing = cjson.encode(row[1]) } }
         end
       end
     end
