@@ -146,3 +146,54 @@ test('a store that a newer release leads is told of', async () => {
   await until('it has answered', () => beats.answered);
   expect(beats.passive).toBe(true);
 });
+
+const REFUSED = {
+  tenant: 'acme',
+  home: 'cell-a',
+  since: Date.now(),
+  until: Date.now() + 600_000,
+  actor: 'ada',
+  owner: 'core',
+  reason: 'why',
+};
+
+test('a store that was emptied is brought the quarantine, and what it has of its own is learnt', async () => {
+  const [store, list] = [slowStore(), new QuarantineList()];
+  list.learn('acme', REFUSED);
+  const behind: Store = {
+    ...store,
+    beat: async (beat) => {
+      const reply = await slowBeat(beat);
+      const first = store.beats === 1;
+      return { ...reply, behind: first, quarantine: first ? [{ ...REFUSED, tenant: 'bolt' }] : null };
+    },
+    restore: async (records, revision, quarantine) => {
+      brought.push((quarantine ?? []).map(({ tenant }) => tenant));
+      await store.restore(records, revision, quarantine);
+    },
+  };
+  const slowBeat = store.beat;
+  const brought: string[][] = [];
+  const beats = beating(behind, [], list);
+  beats.soon();
+  await until('it has answered', () => beats.answered);
+  expect(brought).toEqual([['acme', 'bolt']]);
+  expect(list.entries.map(({ tenant }) => tenant)).toEqual(['acme', 'bolt']);
+});
+
+test('a store that lost nothing is brought records alone: who was let in again stays so', async () => {
+  const [store, list] = [slowStore(), new QuarantineList()];
+  list.learn('acme', REFUSED);
+  const brought: unknown[] = [];
+  const asked: Store = {
+    ...store,
+    restore: async (records, revision, quarantine) => {
+      brought.push(quarantine);
+      await store.restore(records, revision, quarantine);
+    },
+  };
+  const beats = beating(asked, [awayRecord('cell-a', 'cell-b', 5)], list);
+  beats.restoreSoon();
+  await until('it was brought', () => brought.length === 1);
+  expect(brought).toEqual([[]]);
+});
