@@ -82,7 +82,8 @@ export class StubCell {
     }
     this.counters.served += 1;
     this.#write(request, tenant, home ?? '');
-    const { status, latencyMs, dripMs } = this.behaviour;
+    const { status, latencyMs, dripMs, poison } = this.behaviour;
+    if (tenant !== '' && tenant === poison) process.kill(process.pid, 'SIGKILL');
     this.#inside += 1;
     if (latencyMs > 0) await pause(latencyMs * this.#slowness());
     this.#inside -= 1;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts';
 import { startRedis, type RedisProcess } from './redis.ts';
+import type { Behaviour } from '../../loadtest/stubs/stub-options.ts';
 import { fleetOf, startRouter, type RunningRouter } from './router.ts';
 import { startStubProcess, type StubProcess } from './stub-process.ts';
 import { until } from './wait.ts';
@@ -41,6 +42,8 @@ export type FaultFleetOptions = {
   /** Cells of contract level 0; the others are fenced. */
   unfenced?: readonly string[];
   zones?: Readonly<Record<string, string>>;
+  /** Of all cells, whenever they start. */
+  behaviour?: Partial<Behaviour>;
   /** Between which routers (by index) and cells a chaos proxy stands. Their fleet files differ by that. */
   proxied?: readonly (readonly [router: number, cell: string])[];
 };
@@ -79,7 +82,14 @@ export async function startFaultFleet(options: FaultFleetOptions = {}): Promise<
 }
 
 async function startParts(
-  { env = {}, envOf = () => ({}), unfenced = [], zones = {}, proxied = [] }: FaultFleetOptions,
+  {
+    env = {},
+    envOf = () => ({}),
+    unfenced = [],
+    zones = {},
+    behaviour = {},
+    proxied = [],
+  }: FaultFleetOptions,
   ends: (() => Promise<unknown>)[],
 ): Promise<Omit<FaultFleet, 'stop'>> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-faults-'));
@@ -89,7 +99,7 @@ async function startParts(
   const cells = new Map<string, StubProcess>();
   const start = async (id: string): Promise<void> => {
     const level = unfenced.includes(id) ? 0 : 1;
-    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`) });
+    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`), behaviour });
     ends.push(() => cell.stop());
     cells.set(id, cell);
   };
