@@ -18,24 +18,27 @@ const words = (name: string) => {
     .max(200, `too long ${allowed}`);
 };
 
+const reason = words('a reason');
+const owner = words('an owner');
+
 /** Of whatever ends something, or brings it back. */
 const wordsOfEnd = {
-  reason: words('a reason'),
-  owner: words('an owner'),
+  reason,
+  owner,
   override: z
     .array(z.string().max(64), 'not a list (allowed: names of safety rules)')
     .max(16)
     .default(() => []),
 };
 
-/** Of whatever stays until its time has passed; `expiresIn` is in seconds. */
-const wordsOfStay = {
-  ...wordsOfEnd,
-  expiresIn: z
-    .int(`missing or not whole seconds ${EXPIRY_ALLOWED}`)
-    .min(1, `out of range ${EXPIRY_ALLOWED}`)
-    .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`),
-};
+/** In seconds. */
+const expiresIn = z
+  .int(`missing or not whole seconds ${EXPIRY_ALLOWED}`)
+  .min(1, `out of range ${EXPIRY_ALLOWED}`)
+  .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`);
+
+/** Of whatever stays until its time has passed. */
+const wordsOfStay = { ...wordsOfEnd, expiresIn };
 
 export const endBody = z.strictObject(wordsOfEnd);
 
@@ -56,6 +59,11 @@ export const pinBody = z.strictObject({
   ...wordsOfStay,
   cell: z.string('missing (allowed: the home, or its neighbour)').max(128),
 });
+
+/** No safety rule speaks against refusing a tenant, or letting it in. */
+export const quarantineBody = z.strictObject({ reason, owner, expiresIn });
+
+export const releaseBody = z.strictObject({ reason: reason.optional(), owner: owner.optional() });
 
 export type EndBody = z.infer<typeof endBody>;
 export type StayBody = EndBody & { expiresIn: number };

@@ -7,6 +7,7 @@ import type { Store } from '../health/store.ts';
 import { authorize } from './auth.ts';
 import { routePins } from './pins.ts';
 import { problem } from './problem.ts';
+import { routeQuarantine } from './quarantine.ts';
 import { routeShares } from './shares.ts';
 
 export type OperationParts = { config: Config; fleets: FleetHolder; monitor: Monitor; store: Store };
@@ -38,5 +39,6 @@ export function routeOperations(server: FastifyInstance, parts: OperationParts):
     });
     routeShares(scope, parts);
     routePins(scope, parts);
+    routeQuarantine(scope, parts);
   });
 }
