@@ -2,7 +2,7 @@
 import { findHome, lastKnownHome, type CutOvers } from './find-home.ts';
 import { without } from './health/handover.ts';
 import { movedSoFar } from './health/moved.ts';
-import type { Moved } from './health/record.ts';
+import type { HealthRecord, Moved } from './health/record.ts';
 import type { Placement } from './placement/placement.ts';
 
 export type Range = [number, number];
@@ -65,6 +65,18 @@ export function rangesFor(
     else range[1] = bucket;
   }
   return ranges;
+}
+
+/** Whether a router with this placement knows where those are at home whom a cut-over moves. */
+export function canFollow(
+  { moved, changing, handover }: Pick<HealthRecord, 'moved' | 'changing' | 'handover'>,
+  placement: Pick<Placement, 'locate' | 'generations'>,
+): boolean {
+  if (handover === null || handover.to === null) return true;
+  const pinned = (changing?.tenants ?? []).every(
+    (tenant) => placement.locate(tenant).unsettled?.tenant === tenant,
+  );
+  return pinned && moved.every((entry) => 'tenant' in entry || entry.generation <= placement.generations);
 }
 
 /** Whether a range that holds this bucket changes where it is at home. */

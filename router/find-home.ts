@@ -38,6 +38,14 @@ export function lastKnownHome(location: Location, cutOvers: CutOvers): Home {
   return { home, movingTo };
 }
 
+/** The cells that a bucket has left behind on its way to where it is at home, or has passed by; none: it is settled. */
+export function leftBehind({ bucket, unsettled }: Location, cutOvers: CutOvers): string[] {
+  if (unsettled === null) return [];
+  const at = legOf(bucket, unsettled.course, cutOvers);
+  const before = unsettled.course.filter(({ generation }) => generation < at.generation);
+  return before.map(({ owner }) => owner).filter((owner) => owner !== at.owner);
+}
+
 function follow(
   { bucket, pin }: Location,
   { course, tenant }: NonNullable<Location['unsettled']>,

@@ -1,6 +1,7 @@
 // The health of the fleet as this router sees and shares it: cells watched, votes told, rules in force.
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { canFollow } from '../cut-over.ts';
 import { countBuckets, type CellBuckets } from '../count-buckets.ts';
 import { findHome } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -121,6 +122,8 @@ export class Monitor {
 
   /** This router has nothing inside the cell that loses tenants by the handover of this epoch, and nothing comes to be. */
   confirmHeld(home: string, epoch: number): void {
+    // By an older fleet file it would not know where they are at home afterwards.
+    if (!canFollow(this.recordOf(home), this.#fleets.active.placement)) return;
     this.#confirmations.held(home, epoch);
   }
 
@@ -254,6 +257,11 @@ export class Monitor {
   homeOf(tenant: string): string | null {
     const found = findHome(this.#fleets.active.placement.locate(tenant), this);
     return 'refusal' in found ? null : found.home;
+  }
+
+  /** The records of all homes that something was moved from, of some that have left the fleet as well. */
+  get movedFrom(): readonly HealthRecord[] {
+    return this.#rules.view.records.filter(({ moved }) => moved.length > 0);
   }
 
   /** How many buckets each cell is the home of, and how many are to be cut over from there; by what is known now. */

@@ -86,7 +86,7 @@ test('of many writes at once the last stands', async () => {
   const { snapshot } = snapshotAt(path);
   for (let epoch = 2; epoch <= 200; epoch += 1) snapshot.write([awayRecord('cell-a', 'cell-b', epoch)]);
   await snapshot.settled();
-  expect(snapshot.read()).toMatchObject([{ epoch: 200 }]);
+  expect(snapshot.read().records).toMatchObject([{ epoch: 200 }]);
 });
 
 test('a write that comes while another is under way is not lost', async () => {
@@ -97,7 +97,7 @@ test('a write that comes while another is under way is not lost', async () => {
     await stat(path).catch(() => null);
   }
   await snapshot.settled();
-  expect(snapshot.read()).toMatchObject([{ epoch: 30 }]);
+  expect(snapshot.read().records).toMatchObject([{ epoch: 30 }]);
 });
 
 test('whoever reads while it is written sees it whole, and no other file is left', async () => {
