@@ -99,6 +99,11 @@ export class App {
       return;
     }
     exchange.tenant = answer.tenant;
+    const quarantinedS = this.#parts.monitor.quarantine.refusedForS(answer.tenant);
+    if (quarantinedS > 0) {
+      exchange.refuse('tenant-quarantined', null, { retryAfterS: quarantinedS });
+      return;
+    }
     const retryAfterS = this.#parts.rates.take(answer.tenant);
     if (retryAfterS > 0) {
       exchange.refuse('tenant-rate-limited', null, { retryAfterS });

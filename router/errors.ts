@@ -96,6 +96,12 @@ export const REFUSALS = {
     proxyStatus: 'destination_unavailable',
     retryAfterS: 1,
   },
+  'tenant-quarantined': {
+    status: 503,
+    title: 'The tenant is quarantined.',
+    proxyStatus: 'http_request_denied',
+    retryAfterS: 600,
+  },
   'keys-unavailable': {
     status: 503,
     title: 'The keys that verify bearer tokens are unavailable.',

@@ -3,6 +3,7 @@ import { chooseCell, type Choice, type Role } from './choose-cell.ts';
 import { findHome } from './find-home.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { Monitor } from './health/monitor.ts';
+import type { QuarantineEntry } from './health/quarantine.ts';
 import type { HealthRecord } from './health/record.ts';
 
 export type Explanation = {
@@ -27,7 +28,8 @@ export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explana
   const record = monitor.recordOf(home);
   const choice: Choice =
     'refusal' in found ? { ...found, epoch: record.epoch } : chooseCell(home, tenant, monitor, false);
-  const served = 'cell' in choice ? choice : null;
+  const quarantined = monitor.quarantine.of(tenant);
+  const served = quarantined === null && 'cell' in choice ? choice : null;
   const movingTo = 'refusal' in found ? null : found.movingTo;
   return {
     tenant,
@@ -38,8 +40,16 @@ export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explana
     cell: served?.cell ?? null,
     role: served?.role ?? null,
     epoch: choice.epoch,
-    reason: movingTo === null ? choice.reason : `${choice.reason}; to be moved to ${movingTo}`,
+    reason: [
+      ...(quarantined === null ? [] : [quarantineText(quarantined)]),
+      choice.reason,
+      ...(movingTo === null ? [] : [`to be moved to ${movingTo}`]),
+    ].join('; '),
   };
+}
+
+function quarantineText({ until, actor, reason }: QuarantineEntry): string {
+  return `quarantined by ${actor} until ${new Date(until).toISOString()}: ${reason}`;
 }
 
 function runtimePin({ pins }: HealthRecord, tenant: string): string | null {

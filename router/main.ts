@@ -57,6 +57,14 @@ async function run(config: Config): Promise<void> {
   courier.handovers.onHeld((home, epoch) => monitor.confirmHeld(home, epoch));
   monitor.onRecords((records) => courier.verdict(records));
   monitor.onLost((cell) => pools.renew(cell));
+  monitor.whoIsInside((cell) => courier.inside(cell));
+  monitor.quarantine.onChange(({ tenant, entry }) => {
+    log.warn(
+      { home: entry?.home, actor: entry?.actor },
+      entry === null ? 'tenant let in' : 'tenant quarantined',
+    );
+    if (entry !== null) courier.quarantined(tenant, monitor.quarantine.refusedForS(tenant));
+  });
   monitor.onProbe((cell, well) => {
     lanes.setRouters(monitor.liveRouters);
     rates.setRouters(monitor.liveRouters);

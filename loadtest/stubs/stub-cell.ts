@@ -135,7 +135,10 @@ export class StubCell {
       epoch: Number(headerOf(request, 'x-cell-epoch') ?? 0),
       cell: this.#config.id,
     };
-    return this.#log?.begin(begun) ?? (() => undefined);
+    const end = this.#log?.begin(begun) ?? (() => undefined);
+    const { poison } = this.behaviour;
+    if (poison !== '' && begun.tenant === poison) process.kill(process.pid, 'SIGKILL');
+    return end;
   }
 
   /** 1 up to the knee; from there on a cell does ever less, the more it is asked to do. */

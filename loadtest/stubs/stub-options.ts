@@ -17,6 +17,8 @@ export type Behaviour = {
   healthToo: boolean;
   /** The version that `/health` tells. */
   version: string;
+  /** A request of this tenant kills the process, as its service begins. '': nobody's does. */
+  poison: string;
 };
 
 export const WELL: Behaviour = {
@@ -28,6 +30,7 @@ export const WELL: Behaviour = {
   healthStatus: 200,
   healthToo: false,
   version: '1.0.0',
+  poison: '',
 };
 
 export type StubConfig = {

@@ -19,24 +19,27 @@ const words = (name: string) => {
     .max(200, `too long ${allowed}`);
 };
 
+const reason = words('a reason');
+const owner = words('an owner');
+
 /** Of whatever ends something, or brings it back. */
 const wordsOfEnd = {
-  reason: words('a reason'),
-  owner: words('an owner'),
+  reason,
+  owner,
   override: z
     .array(z.string().max(64), 'not a list (allowed: names of safety rules)')
     .max(16)
     .default(() => []),
 };
 
-/** Of whatever stays until its time has passed; `expiresIn` is in seconds. */
-const wordsOfStay = {
-  ...wordsOfEnd,
-  expiresIn: z
-    .int(`missing or not whole seconds ${EXPIRY_ALLOWED}`)
-    .min(1, `out of range ${EXPIRY_ALLOWED}`)
-    .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`),
-};
+/** In seconds. */
+const expiresIn = z
+  .int(`missing or not whole seconds ${EXPIRY_ALLOWED}`)
+  .min(1, `out of range ${EXPIRY_ALLOWED}`)
+  .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`);
+
+/** Of whatever stays until its time has passed. */
+const wordsOfStay = { ...wordsOfEnd, expiresIn };
 
 export const endBody = z.strictObject(wordsOfEnd);
 
@@ -57,6 +60,11 @@ export const pinBody = z.strictObject({
   ...wordsOfStay,
   cell: z.string('missing (allowed: the home, or its neighbour)').max(128),
 });
+
+/** No safety rule speaks against refusing a tenant, or letting it in. */
+export const quarantineBody = z.strictObject({ reason, owner, expiresIn });
+
+export const releaseBody = z.strictObject({ reason: reason.optional(), owner: owner.optional() });
 
 const cellName = (allowed: string) => z.string(`missing (allowed: ${allowed})`).max(128);
 const RANGES_ALLOWED = '(allowed: [[from, to], …], 0–65535, 1–1000 of them)';

@@ -4,6 +4,7 @@ import type { AttemptEnd } from './attempt.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import type { Delivery, RetryBudget } from './delivery.ts';
 import type { CellFailure } from './failure.ts';
+import { inFlightIn, isStream } from './in-flight.ts';
 import type { Waits } from './waits.ts';
 
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
@@ -47,9 +48,17 @@ export class Aftermath {
     if (failure.blame !== 'none') {
       this.#knowledge.observeAnswer(served.cell, 'bad', delivery.exchange.tenant);
     }
+    if (failure.blame === 'reset') this.#broke(delivery, served.cell);
     if (failure.blame === 'reset' && delivery.idempotent && delivery.repeatable)
       this.#again(delivery, served, failure);
     else delivery.exchange.refuse(failure.code, failure.detail);
+  }
+
+  /** If this is the cell's death, the tenant was there. */
+  #broke(delivery: Delivery, cell: string): void {
+    const one = isStream(delivery) ? null : inFlightIn(delivery, cell);
+    if (one !== null) this.#knowledge.observeBroken(cell, one);
+    delivery.brokeIn = cell;
   }
 
   /** No byte of it was written: it may wait for what the verdict says, whatever its method. */
@@ -101,7 +110,10 @@ export class Aftermath {
   overtaken(delivery: Delivery): void {
     const { attempt, exchange } = delivery;
     if (attempt === null || attempt.answering || attempt.served.cell === this.#waits.cellOf(delivery)) return;
-    if (attempt.written) delivery.writes += 1;
+    if (attempt.written) {
+      delivery.writes += 1;
+      delivery.brokeIn = attempt.served.cell;
+    }
     attempt.cancel();
     delivery.ended();
     const again = delivery.repeatable && (delivery.idempotent || !attempt.written);

@@ -6,6 +6,7 @@ import type { AnswerOutcome } from '../health/watched-cell.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord } from '../health/record.ts';
 import { servedBy } from '../health/served-by.ts';
+import type { InFlight } from '../health/suspects.ts';
 import type { Lanes } from '../lanes.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
@@ -15,6 +16,7 @@ import { Delivery, RetryBudget } from './delivery.ts';
 import { Handovers } from './handovers.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
+import { endTenant, tenantsInside } from './in-flight.ts';
 import type { CellPools } from './pools.ts';
 import { Streams, type Stream } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
@@ -101,6 +103,17 @@ export class Courier {
       this.holds.wake(home);
       if (neighbour !== null) this.holds.wake(neighbour);
     }
+  }
+
+  /** Who has requests in a cell now. */
+  inside(cell: string): InFlight[] {
+    return [...this.#traffic.values()].flatMap(({ underWay }) => tenantsInside(underWay, cell));
+  }
+
+  /** A tenant is refused from now on: ends all that it has open, in flight or waiting. */
+  quarantined(tenant: string, retryAfterS: number): void {
+    this.streams.endOf(tenant);
+    for (const { underWay } of this.#traffic.values()) endTenant(underWay, tenant, retryAfterS);
   }
 
   #endElsewhere(record: HealthRecord, underWay: Iterable<Delivery>): void {

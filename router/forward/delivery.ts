@@ -29,6 +29,8 @@ export class Delivery implements Waiting {
   waitsFor: string | null = null;
   /** A cell that broke off a sending: sending to it again spends its budget. */
   suspect: string | null = null;
+  /** A cell that broke it off, or was given up, with it inside. */
+  brokeIn: string | null = null;
   /** There is a cell for it, which has no room now. */
   crowded = false;
   /** Its tenant is being handed over. */

@@ -4,6 +4,7 @@ import type { Exchange } from '../exchange.ts';
 /** Why a tunnel is closed, in its client's words (RFC 6455, section 7.4.1, and IANA's registry behind it). */
 export const GOING_AWAY = 1001;
 const SERVICE_RESTART = 1012;
+const TRY_AGAIN_LATER = 1013;
 
 export type Stream = {
   readonly cell: string;
@@ -48,6 +49,13 @@ export class Streams {
       if (!lost(stream)) continue;
       if (spread === null) stream.end(SERVICE_RESTART);
       else this.endSoon(stream, spread);
+    }
+  }
+
+  /** Ends what this tenant has open: it is refused from now on. */
+  endOf(tenant: string): void {
+    for (const streams of this.#byHome.values()) {
+      for (const stream of streams) if (stream.tenant === tenant) stream.end(TRY_AGAIN_LATER);
     }
   }
 

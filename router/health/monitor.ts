@@ -11,17 +11,21 @@ import type { Placement } from '../placement/placement.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cell-clock.ts';
 import { Confirmations } from './confirmations.ts';
+import { DeathWatch } from './death-watch.ts';
 import type { OpinionState } from './opinion.ts';
 import type { ProbeResult } from './probe.ts';
+import { QuarantineList } from './quarantine-list.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
 import { Rules } from './rules.ts';
 import type { Store } from './store.ts';
+import type { InFlight } from './suspects.ts';
 import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
 
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
 
 export class Monitor {
+  readonly quarantine = new QuarantineList();
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
@@ -30,10 +34,12 @@ export class Monitor {
   readonly #rules: Rules;
   readonly #beats: Beats;
   readonly #confirmations: Confirmations;
+  readonly #deaths: DeathWatch;
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #lostListeners: ((cell: string) => void)[] = [];
+  #inside: (cell: string) => readonly InFlight[] = () => [];
   #ready = false;
   #counted: { placement: Placement; moves: number; buckets: ReadonlyMap<string, CellBuckets> } | null = null;
 
@@ -51,14 +57,18 @@ export class Monitor {
       names,
       log,
     });
+    this.#deaths = new DeathWatch(lossMs(config), (cell) => this.#inside(cell));
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
       records: () => this.#rules.view.records,
       // The first ones stand at once: until then it is not known where those are at home who are being moved.
       heard: (records) => this.#rules.learn(records, this.#ready && this.#rules.view.whole),
-      replied: ({ routers }) => {
+      quarantine: this.quarantine,
+      taken: ({ accusations }) => this.#deaths.told(accusations),
+      replied: (reply) => {
         this.#rules.toldAll();
-        fleets.consider(routers.map(({ fleetDigest }) => fleetDigest));
+        fleets.consider(reply.routers.map(({ fleetDigest }) => fleetDigest));
+        this.quarantine.told(reply);
       },
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
       unanswered: () => fleets.consider([]),
@@ -68,7 +78,10 @@ export class Monitor {
     this.#rules.onReady((home, epoch) => this.#confirmations.ready(home, epoch));
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
-      (records) => this.#rules.learn(records, this.#ready),
+      (records, revision, quarantine) => {
+        this.#rules.learn(records, this.#ready);
+        this.quarantine.apply(quarantine, revision);
+      },
       () => this.#beats.soon(),
     );
   }
@@ -100,6 +113,11 @@ export class Monitor {
   /** Called when this router finds a cell that it can not reach any more. */
   onLost(listener: (cell: string) => void): void {
     this.#lostListeners.push(listener);
+  }
+
+  /** `inside` answers who has requests in a cell now. */
+  whoIsInside(inside: (cell: string) => readonly InFlight[]): void {
+    this.#inside = inside;
   }
 
   /** This router has nothing inside the cell that loses tenants by the handover of this epoch, and nothing comes to be. */
@@ -268,6 +286,10 @@ export class Monitor {
     this.#cells.get(cell)?.observeAnswer(outcome, tenant);
   }
 
+  observeBroken(cell: string, one: InFlight): void {
+    this.#deaths.broke(cell, one);
+  }
+
   ownStandIn(home: string): string | null {
     const { REDIS_DOWN_POLICY, REDIS_DOWN_LOCAL_MS } = this.#config;
     if (REDIS_DOWN_POLICY !== 'local' || !this.#beats.lost) return null;
@@ -292,13 +314,22 @@ export class Monitor {
       const events = {
         turned: (turned: WatchedCell) => this.#turned(turned),
         probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
+        failsAlone: (failing: WatchedCell, tenant: string) => this.#failsAlone(failing, tenant),
       };
       this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#names, events));
     }
     this.#beats.soon();
   }
 
-  #turned({ id, state, vote, unreachable }: WatchedCell): void {
+  #failsAlone({ id }: WatchedCell, tenant: string): void {
+    const { home } = this.#fleets.active.placement.locate(tenant);
+    this.#deaths.failsAlone({ cell: id, home, tenant });
+    this.#beats.soon();
+  }
+
+  #turned(cell: WatchedCell): void {
+    const { id, state, vote, unreachable } = cell;
+    this.#deaths.look(cell);
     const reason = vote?.opinion === 'down' ? vote.reason : undefined;
     this.#log[state === 'down' ? 'warn' : 'info'](
       { cell: id, opinion: state, reason },
@@ -308,7 +339,10 @@ export class Monitor {
     this.#beats.soon();
   }
 
-  #probed({ id, origin }: WatchedCell, { ok, told }: ProbeResult): void {
+  #probed(cell: WatchedCell, { ok, told }: ProbeResult): void {
+    const { id, origin } = cell;
+    // One that was found ill before turns out to be dead.
+    if (this.#deaths.look(cell)) this.#beats.soon();
     if (told !== null) {
       this.#rules.hear(id, told.rules);
       this.#rules.reconcile(id, origin, told.epochs);
@@ -322,6 +356,7 @@ export class Monitor {
     const votes: Record<string, Vote> = {};
     for (const [id, { vote }] of this.#cells) if (vote !== undefined) votes[id] = vote;
     const { placement, cells } = this.#fleets.active;
+    const accusations = this.#deaths.pending;
     return {
       router: this.#config.ROUTER_ID,
       fleetDigest: this.#fleets.loadedDigest,
@@ -338,6 +373,12 @@ export class Monitor {
       handoverMs: this.#config.HANDOVER_MS,
       fleetInForce: this.#fleets.loadedDigest === this.#fleets.active.digest,
       confirmations: this.#confirmations.told,
+      ...(accusations === undefined ? {} : { accusations }),
     };
   }
+}
+
+/** However little traffic a cell has, probes find it lost within this time of its death. */
+function lossMs({ FALL, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS }: Config): number {
+  return (FALL + 1) * (PROBE_INTERVAL_MS + PROBE_TIMEOUT_MS);
 }

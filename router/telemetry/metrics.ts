@@ -79,6 +79,9 @@ export class Metrics {
     this.#observeHolds(parts.holds);
     this.#observeStore(parts.monitor, parts.fleets);
     this.#observeVerdicts(parts.monitor);
+    this.#gauge('cellgate_quarantined_tenants', 'Tenants that are refused now.', [], (gauge) =>
+      gauge.set(parts.monitor.quarantine.entries.length),
+    );
   }
 
   /** `count` answers how many connections clients have open. */

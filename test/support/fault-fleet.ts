@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts';
 import { startRedis, type RedisProcess } from './redis.ts';
+import type { Behaviour } from '../../loadtest/stubs/stub-options.ts';
 import { fleetOf, startRouter, type RunningRouter } from './router.ts';
 import { startStubProcess, type StubProcess } from './stub-process.ts';
 import { until } from './wait.ts';
@@ -44,6 +45,8 @@ export type FaultFleetOptions = {
   /** Cells of contract level 0; the others are fenced. */
   unfenced?: readonly string[];
   zones?: Readonly<Record<string, string>>;
+  /** Of all cells, whenever they start. */
+  behaviour?: Partial<Behaviour>;
   /** Whether there is a fifth cell, that no file declares but on purpose. */
   withNewcomer?: boolean;
   /** Between which routers (by index) and cells a chaos proxy stands. Their fleet files differ by that. */
@@ -99,7 +102,7 @@ async function startParts(
   options: FaultFleetOptions,
   ends: (() => Promise<unknown>)[],
 ): Promise<Omit<FaultFleet, 'stop'>> {
-  const { env = {}, envOf = () => ({}), unfenced = [], zones = {}, proxied = [] } = options;
+  const { env = {}, envOf = () => ({}), unfenced = [], zones = {}, behaviour = {}, proxied = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-faults-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const redis: RedisProcess = await startRedis();
@@ -107,7 +110,7 @@ async function startParts(
   const cells = new Map<string, StubProcess>();
   const start = async (id: string): Promise<void> => {
     const level = unfenced.includes(id) ? 0 : 1;
-    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`) });
+    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`), behaviour });
     ends.push(() => cell.stop());
     cells.set(id, cell);
   };
