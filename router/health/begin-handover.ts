@@ -25,7 +25,9 @@ export function beginStep(
 
 /** Whether buckets are being cut over to the home: until that has ended it stays as it is. */
 export function isGaining(home: string, records: ReadonlyMap<string, HealthRecord>): boolean {
-  for (const { handover } of records.values()) if (handover?.to === home) return true;
+  for (const { phase, handover } of records.values()) {
+    if (phase === 'closing' && handover?.to === home) return true;
+  }
   return false;
 }
 

@@ -13,8 +13,11 @@ local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'targe
 -- What speaks against giving tenants to the cell: the home, or its neighbour.
 local function brokenRules(cell, record, state, votes)
   local ofCell, broken = tally(votes, cell), {}
-  if ofCell.verdict ~= 'up' then broken[#broken + 1] = 'target-up' end
-  if cell == record.home and not ofCell.caughtUp then broken[#broken + 1] = 'caught-up' end
+  if ofCell.verdict ~= 'up' then
+    broken[#broken + 1] = 'target-up'
+  elseif cell == record.home and not ofCell.caughtUp then
+    broken[#broken + 1] = 'caught-up'
+  end
   if cell ~= record.home and recordIn(state, cell).state == 'drained' then broken[#broken + 1] = 'target-not-drained' end
   return broken
 end

@@ -103,8 +103,9 @@ end
 local function gainingHomes(state)
   local gaining = {}
   for home in pairs(state.away) do
-    local handover = recordIn(state, home).handover
-    if handover and handover.to then gaining[handover.to] = true end
+    local record = recordIn(state, home)
+    local to = record.phase == 'closing' and record.handover and record.handover.to
+    if to then gaining[to] = true end
   end
   return gaining
 end
