@@ -1,7 +1,10 @@
 // The budget: how many cells may be failed over by verdict at once. Pure; `scripts/decide.lua` reckons the same.
 import type { DecideInput } from './decision.ts';
-import type { HealthRecord, HomeRule } from './record.ts';
+import { standing } from './handover.ts';
+import type { Cause, HealthRecord, HomeRule } from './record.ts';
 import { tally } from './tally.ts';
+
+const ON_PURPOSE: ReadonlySet<Cause> = new Set<Cause>(['operator', 'expired', 'rollout', 'move']);
 
 /**
  * Whether `home` may join the cells that are failed over by verdict: as the only one, or while all of them together are
@@ -22,15 +25,20 @@ export function withinBudget(
   return weightOf(together) <= maxFailedOver * weightOf(homes);
 }
 
-/** Forced failovers and drains do not count, nor do cells whose neighbour is down too: nobody carries their load. */
+/**
+ * What an operator sent away does not count, nor do cells whose neighbour is down too: nobody carries their load. One on its
+ * way home counts until all of it is there.
+ */
 function countsAsAway(
   { home }: HomeRule,
   records: ReadonlyMap<string, HealthRecord>,
   { live }: DecideInput,
 ): boolean {
   const record = records.get(home);
-  if (record?.state !== 'failed-over' || record.cause === 'operator') return false;
-  return tally(live, record.target).verdict !== 'down';
+  if (record === undefined || record.neighbour === null) return false;
+  const { state, cause } = standing(record);
+  if (state !== 'failed-over' && state !== 'returning') return false;
+  return !(cause !== null && ON_PURPOSE.has(cause)) && tally(live, record.neighbour).verdict !== 'down';
 }
 
 function weightOf(rules: readonly HomeRule[]): number {

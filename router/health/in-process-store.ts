@@ -1,5 +1,6 @@
 // The store of a router that stands alone: the same verdicts, in this process' memory.
 import { randomUUID } from 'node:crypto';
+import { beginChange } from './change.ts';
 import { decide } from './decide.ts';
 import { eventIdOrder } from './event-id.ts';
 import { InProcessLedger } from './in-process-ledger.ts';
@@ -11,9 +12,10 @@ import {
   BEAT_TTL_MS,
   type Beat,
   type BeatReply,
+  type Change,
+  type ChangeRefusal,
   type FailOver,
   type FailOverRefusal,
-  StoreUnavailable,
   type Store,
 } from './store.ts';
 import { sortedRouters } from './tally.ts';
@@ -22,7 +24,10 @@ import { SILENCE_MS } from './warm-up.ts';
 
 const EVENTS_MAX = 1_000;
 
-type Machine = Pick<Beat, 'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation'> & { at: number };
+type Machine = Pick<
+  Beat,
+  'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation' | 'confirmations'
+> & { at: number };
 
 export type InProcessStoreOptions = {
   /** Epoch milliseconds; the clock of this process where none is given. */
@@ -38,7 +43,7 @@ export function createInProcessStore(options: InProcessStoreOptions = {}): Store
   return {
     kind: 'in-process',
     beat: async (one) => state.beat(one),
-    change: async () => await Promise.reject(new StoreUnavailable('not there yet')),
+    change: async (change) => state.change(boundedWish(change)),
     failOver: async (wish) => state.failOver(boundedWish(wish)),
     restore: async (records, revision) => state.restore(records, revision),
     leave: async (router) => {
@@ -103,6 +108,17 @@ class InProcessState {
     return structuredClone({ record: outcome.record });
   }
 
+  change(change: Change): { record: HealthRecord } | ChangeRefusal {
+    const now = this.#clock();
+    this.#forgetTheSilent(now);
+    const situation = { now, live: this.#live(), records: this.#records, handsOver: true };
+    const outcome = beginChange(change, situation);
+    if ('refused' in outcome) return outcome;
+    const { record, event } = outcome;
+    if (event !== null) this.#commit([record], [event]);
+    return structuredClone({ record });
+  }
+
   restore(restored: readonly HealthRecord[], known: number): void {
     const changed = restored.filter(({ home, epoch }) => epoch > (this.#records.get(home)?.epoch ?? 0));
     this.#revision = Math.max(this.#revision, known) + (changed.length > 0 ? 1 : 0);
@@ -120,10 +136,16 @@ class InProcessState {
       }));
   }
 
-  #decide(now: number, { homes, minDwellMs, neighbourLostMs, maxFailedOver }: Beat): void {
+  #decide(now: number, beat: Beat): void {
+    const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs } = beat;
+    const machines = [...this.machines];
     const decision = decide({
       now,
       live: this.#live(),
+      confirmations: new Map(machines.map(([id, { confirmations }]) => [id, confirmations])),
+      handoverMs,
+      handsOver: true,
+      oneFleet: beat.fleetInForce && machines.every(([, one]) => one.fleetDigest === beat.fleetDigest),
       homes,
       records: this.#records,
       minDwellMs,

@@ -31,7 +31,7 @@ function fileOf(...cells: StubCell[]): unknown {
   return {
     cells: Object.fromEntries(cells.map(({ id, origin }) => [id, { origin }])),
     generations: [{ add: cells.map(({ id }) => id) }],
-    pins: { acme: { cell: 'cell-a', until: 9_000_000_000_000 } },
+    pins: { acme: 'cell-a' },
   };
 }
 
