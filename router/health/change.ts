@@ -140,7 +140,7 @@ function brokenRules(
   const ofCell = tally(live, gaining);
   const broken: Plan['broken'] = {};
   if (ofCell.verdict !== 'up') broken['target-up'] = 'target-down';
-  if (gaining === home && !ofCell.caughtUp) broken['caught-up'] = 'not-caught-up';
+  else if (gaining === home && !ofCell.caughtUp) broken['caught-up'] = 'not-caught-up';
   if (gaining !== home && recordIn(records, gaining).state === 'drained') {
     broken['target-not-drained'] = 'target-drained';
   }

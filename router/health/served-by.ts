@@ -65,16 +65,13 @@ export function losersAndGainers(record: HealthRecord): { losers: string[]; gain
   if (share !== shareBefore) {
     return share > shareBefore ? { losers: [home], gainers: [away] } : { losers: [away], gainers: [home] };
   }
-  if (changing === null || handover?.to != null) return { losers: [...new Set([home, away])], gainers: [] };
+  // What is cut over was at home: nobody is away meanwhile.
+  if (handover !== null && handover.to !== null) return { losers: [home], gainers: [] };
+  if (changing === null || handover === null) return { losers: [home, away], gainers: [] };
   const [tenant = ''] = changing.tenants;
-  const before = cellAt(
-    { ...record, pins: handover?.from.pins ?? {} },
-    share,
-    slotIn(record, tenant),
-    tenant,
-  );
+  const before = cellAt({ ...record, pins: handover.from.pins }, share, slotIn(record, tenant), tenant);
   const now = cellAt(record, share, slotIn(record, tenant), tenant);
-  return before === now ? { losers: [], gainers: [] } : { losers: [before], gainers: [now] };
+  return { losers: [before], gainers: [now] };
 }
 
 function slotIn({ operation }: HealthRecord, tenant: string): number {

@@ -1,4 +1,5 @@
 // The verdict, case by case.
+import { closing } from '../../../../router/health/handover.ts';
 import { expect, test } from 'vitest';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
 import { awayRecord, DOWN, homesOf, SELF_DECLARED, UP } from '../../../support/machine.ts';
@@ -98,17 +99,34 @@ test('homes are decided in the order of their names', () => {
   expect(changed.map(({ home }) => home)).toEqual(['cell-a', 'cell-c']);
 });
 
-test('a home that is up again returns after the dwell', () => {
+test('a home that is up again begins its way home after the dwell', () => {
   const away = { ...awayRecord('cell-a', 'cell-b', 2), since: NOW - 500 };
   expect(decided([A_UP], { records: [away], minDwellMs: 501 }).changed).toEqual([]);
-  expect(decided([A_UP], { records: [away], minDwellMs: 500 }).changed).toEqual([
+  const { changed, events } = decided([A_UP], { records: [away], minDwellMs: 500 });
+  const reason = '1 of 1 routers: answers again (10 % home)';
+  const { state, target, operation, deadline, cause, pins, moved } = away;
+  expect(changed).toEqual([
     {
-      ...initialRecord('cell-a', 'cell-b'),
+      ...away,
+      state: 'returning',
+      phase: 'closing',
       epoch: 3,
+      share: 90,
       shareBefore: 100,
+      operation: 3,
       since: NOW,
       cause: 'recovered',
+      handover: {
+        until: NOW + 2_000,
+        actor: 'quorum',
+        reason,
+        to: null,
+        from: { state, target, operation, deadline, cause, pins, moved },
+      },
     },
+  ]);
+  expect(events).toMatchObject([
+    { from: 'failed-over', to: 'returning', epoch: 3, cause: 'recovered', actor: 'quorum', reason },
   ]);
 });
 
@@ -126,20 +144,56 @@ test('a home that is still down stays away, whatever becomes of its neighbour', 
   expect(decided([{ 'cell-a': DOWN, 'cell-b': DOWN }], { records: [away] }).changed).toEqual([]);
 });
 
-test('states of planned changes are left alone', () => {
+test('a drained home is left alone, whatever the votes', () => {
   const records: HealthRecord[] = [
-    { ...awayRecord('cell-a', 'cell-b', 2), state: 'returning' },
-    { ...awayRecord('cell-b', 'cell-a', 2), state: 'drained' },
+    { ...awayRecord('cell-a', 'cell-b', 2), state: 'drained', cause: 'operator' },
   ];
   expect(decided([A_UP], { records }).changed).toEqual([]);
   expect(decided([A_DOWN], { records }).changed).toEqual([]);
 });
 
-test('a change of neighbour in the fleet is taken up with the next change of the record', () => {
-  const away = awayRecord('cell-a', 'cell-b', 2);
-  const homes = [{ home: 'cell-a', neighbour: 'cell-c', buckets: 1, zone: null }];
-  expect(decided([A_UP], { records: [away], homes }).changed).toMatchObject([
-    { target: 'cell-a', neighbour: 'cell-c', epoch: 3 },
+test('a home that fails on its way home goes back at once, whatever the budget says, and has relapsed', () => {
+  const returning: HealthRecord = {
+    ...awayRecord('cell-a', 'cell-b', 4),
+    state: 'returning',
+    cause: 'recovered',
+    share: 50,
+    operation: 3,
+    relapses: 1,
+  };
+  expect(decided([A_DOWN], { records: [returning], maxFailedOver: 0 }).changed).toMatchObject([
+    {
+      state: 'failed-over',
+      phase: 'open',
+      share: 100,
+      shareBefore: 50,
+      operation: null,
+      epoch: 5,
+      relapses: 2,
+    },
+  ]);
+});
+
+test('a home that fails soon after its way home has relapsed; later it begins anew', () => {
+  const home = { ...initialRecord('cell-a', 'cell-b'), cause: 'recovered' as const, epoch: 9, relapses: 3 };
+  const failed = (ms: number) =>
+    decided([A_DOWN], { records: [{ ...home, since: NOW - ms }], minDwellMs: 1_000 }).changed;
+  expect(failed(7_999)).toMatchObject([{ relapses: 4 }]);
+  expect(failed(8_000)).toMatchObject([{ relapses: 0 }]);
+});
+
+test('a failover overtakes a handover, and puts back what it was changing', () => {
+  const pins = { acme: { cell: 'cell-b', until: NOW + 9 } };
+  const before = initialRecord('cell-a', 'cell-b');
+  const record = closing(
+    before,
+    { pins },
+    { tenants: ['acme'], buckets: [] },
+    { until: NOW + 1_000, actor: 'ada', reason: 'test', to: null },
+    NOW,
+  );
+  expect(decided([A_DOWN], { records: [record] }).changed).toMatchObject([
+    { state: 'failed-over', phase: 'open', epoch: 3, pins: {}, changing: null, handover: null },
   ]);
 });
 

@@ -18,9 +18,7 @@ function decided(home: Vote, target: Vote | null, situation: Partial<Situation> 
 }
 
 function cause(...args: Parameters<typeof decided>): string | null {
-  const [record] = decided(...args).changed;
-  expect(record?.state ?? 'serving').toBe('serving');
-  return record?.cause ?? null;
+  return decided(...args).changed[0]?.cause ?? null;
 }
 
 test('a home that is up and caught up returns after the dwell', () => {
@@ -83,8 +81,79 @@ test('a forced failover whose neighbour is down ends at once', () => {
   expect(cause(UP, DOWN, { records: [FORCED] })).toBe('neighbour-lost');
 });
 
-test('a home that returned has no deadline any more', () => {
+test('the first step home ends what the deadline was for', () => {
   expect(decided(UP, UP, { records: [{ ...FORCED, deadline: NOW }] }).changed).toMatchObject([
-    { deadline: null, share: 0, epoch: 3 },
+    { deadline: null, phase: 'closing', state: 'returning', share: 90, shareBefore: 100, epoch: 3 },
+  ]);
+});
+
+test.each([
+  [100, 90],
+  [90, 50],
+  [50, 0],
+  [70, 50],
+  [10, 0],
+])('from %i %% away the next step leaves %i %%', (share, next) => {
+  const record: HealthRecord = { ...AWAY, state: 'returning', cause: 'recovered', share, operation: 2 };
+  expect(decided(UP, UP, { records: [record] }).changed).toMatchObject([{ share: next, shareBefore: share }]);
+});
+
+test('a step home waits for a quarter of the dwell after the last one', () => {
+  const record: HealthRecord = { ...AWAY, state: 'returning', share: 90, operation: 2, since: NOW - 1_000 };
+  expect(decided(UP, UP, { records: [record], minDwellMs: 4_001 }).changed).toEqual([]);
+  expect(decided(UP, UP, { records: [record], minDwellMs: 4_000 }).changed).toHaveLength(1);
+});
+
+test('each relapse doubles the dwell, up to ten minutes', () => {
+  const since = (ms: number, relapses: number) => [{ ...AWAY, since: NOW - ms, relapses }];
+  expect(cause(UP, UP, { records: since(3_999, 2), minDwellMs: 1_000 })).toBe(null);
+  expect(cause(UP, UP, { records: since(4_000, 2), minDwellMs: 1_000 })).toBe('recovered');
+  expect(cause(UP, UP, { records: since(599_999, 10), minDwellMs: 1_000 })).toBe(null);
+  expect(cause(UP, UP, { records: since(600_000, 10), minDwellMs: 1_000 })).toBe('recovered');
+  expect(cause(UP, UP, { records: since(600_000, 10), minDwellMs: 700_000 })).toBe(null);
+});
+
+test('after a handover that was undone the next one waits, for twice as long each time', () => {
+  const since = (ms: number, undone: number) => [{ ...AWAY, since: NOW - ms, undone }];
+  expect(cause(UP, UP, { records: since(3_999, 1), handoverMs: 2_000 })).toBe(null);
+  expect(cause(UP, UP, { records: since(4_000, 1), handoverMs: 2_000 })).toBe('recovered');
+  expect(cause(UP, UP, { records: since(7_999, 2), handoverMs: 2_000 })).toBe(null);
+});
+
+test('no step home begins while a live machine does not speak of handovers', () => {
+  expect(cause(UP, UP, { handsOver: false })).toBe(null);
+});
+
+test('no step home begins while nobody knows how the neighbour is', () => {
+  expect(cause(UP, null)).toBe(null);
+});
+
+test('a drain without an end stays; one whose time is up comes home in steps', () => {
+  const drained: HealthRecord = { ...FORCED, state: 'drained', deadline: null };
+  expect(decided(UP, UP, { records: [drained] }).changed).toEqual([]);
+  expect(decided(UP, UP, { records: [{ ...drained, deadline: NOW }] }).changed).toMatchObject([
+    { share: 90, state: 'returning', cause: 'expired' },
+  ]);
+});
+
+test('a home that was drained in part takes its tenants back when its neighbour is lost, and drops pins to it', () => {
+  const pins = { acme: { cell: 'cell-b', until: NOW + 9 }, bolt: { cell: 'cell-a', until: NOW + 9 } };
+  const part: HealthRecord = { ...FORCED, state: 'serving', share: 30, operation: 2, pins };
+  expect(decided(UP, DOWN, { records: [part] }).changed).toMatchObject([
+    {
+      share: 0,
+      target: 'cell-a',
+      operation: null,
+      cause: 'neighbour-lost',
+      pins: { bolt: { cell: 'cell-a' } },
+    },
+  ]);
+});
+
+test('a pin to a neighbour that is lost is dropped, even where nobody else is away', () => {
+  const pins = { acme: { cell: 'cell-b', until: NOW + 9 } };
+  const record: HealthRecord = { ...AWAY, state: 'serving', target: 'cell-a', share: 0, pins };
+  expect(decided(UP, DOWN, { records: [record] }).changed).toMatchObject([
+    { pins: {}, cause: 'neighbour-lost' },
   ]);
 });

@@ -1,0 +1,102 @@
+// What begins by itself: the end of pins, and a new neighbour. Steps home are in way-home.test.ts.
+import { expect, test } from 'vitest';
+import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
+import { awayRecord, DOWN, homesOf, UP } from '../../../support/machine.ts';
+import { decided, everyone, NOW, type Situation } from '../../../support/verdict.ts';
+
+const ALL_UP: Record<string, Vote> = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };
+const HOME = initialRecord('cell-a', 'cell-b');
+
+function begun(record: HealthRecord, more: Partial<Situation> = {}) {
+  const homes = homesOf('cell-a', 'cell-b', 'cell-c');
+  return decided({ homes, votes: everyone(ALL_UP), records: [record], ...more });
+}
+
+test('a pin whose time is up ends by a handover of its tenant alone', () => {
+  const pins = {
+    acme: { cell: 'cell-b', until: NOW },
+    bolt: { cell: 'cell-b', until: NOW + 1 },
+  };
+  const { changed, events } = begun({ ...HOME, pins });
+  expect(changed).toMatchObject([
+    {
+      phase: 'closing',
+      changing: { tenants: ['acme'], buckets: [] },
+      pins: { bolt: { cell: 'cell-b' } },
+      share: 0,
+      operation: null,
+    },
+  ]);
+  expect(events).toMatchObject([{ cause: 'expired', details: { pin: { tenant: 'acme', cell: null } } }]);
+});
+
+test('a pin to where its tenant would be anyway ends without a handover', () => {
+  const { changed } = begun({ ...HOME, pins: { acme: { cell: 'cell-a', until: NOW } } });
+  expect(changed).toMatchObject([{ phase: 'open', pins: {}, epoch: 2 }]);
+});
+
+test('of several pins the one that expired first ends first, then the first by name', () => {
+  const at = (until: number) => ({ cell: 'cell-b', until });
+  const pins = { cato: at(NOW - 1), bolt: at(NOW - 2), acme: at(NOW - 2) };
+  expect(begun({ ...HOME, pins }).changed).toMatchObject([{ changing: { tenants: ['acme'] } }]);
+});
+
+test('a pin does not end while the cell that would gain its tenant is down', () => {
+  const pins = { acme: { cell: 'cell-a', until: NOW } };
+  const record: HealthRecord = {
+    ...HOME,
+    share: 99,
+    shareBefore: 99,
+    operation: 2,
+    target: 'cell-b',
+    cause: 'operator',
+    deadline: NOW + 9,
+    pins,
+  };
+  const votes = everyone({ 'cell-a': UP });
+  expect(begun(record, { votes }).changed).toEqual([]);
+});
+
+test('nothing begins for a home that gains buckets', () => {
+  const cutting: HealthRecord = {
+    ...initialRecord('cell-c', 'cell-a'),
+    phase: 'closing',
+    since: NOW,
+    handover: {
+      until: NOW + 2_000,
+      actor: 'ada',
+      reason: 'test',
+      to: 'cell-a',
+      from: initialRecord('cell-c', 'cell-a'),
+    },
+  };
+  const record = { ...HOME, pins: { acme: { cell: 'cell-b', until: NOW } } };
+  expect(begun(record, { records: [record, cutting] }).changed).toEqual([]);
+});
+
+const NEXT = [{ home: 'cell-a', neighbour: 'cell-c', buckets: 1, zone: null }];
+
+test('a home that serves gets the neighbour that the fleet file wants', () => {
+  const { changed, events } = begun(HOME, { homes: NEXT });
+  expect(changed).toMatchObject([{ neighbour: 'cell-c', target: 'cell-a', epoch: 2, cause: 'move' }]);
+  expect(events).toMatchObject([{ details: { neighbour: { from: 'cell-b', to: 'cell-c' } } }]);
+});
+
+test.each<[string, HealthRecord, Partial<Situation>]>([
+  ['its tenants are away', { ...awayRecord('cell-a', 'cell-b', 2), cause: 'operator' }, {}],
+  ['a tenant is pinned to the old one', { ...HOME, pins: { acme: { cell: 'cell-b', until: NOW + 9 } } }, {}],
+  ['the live machines have different files', HOME, { oneFleet: false }],
+  ['the new one is down', HOME, { votes: everyone({ ...ALL_UP, 'cell-c': DOWN }) }],
+])('a home keeps its neighbour while %s', (_, record, more) => {
+  expect(begun(record, { homes: NEXT, ...more }).changed).toEqual([]);
+});
+
+test('a home does not get a neighbour that it stands in for', () => {
+  const records = [HOME, { ...awayRecord('cell-c', 'cell-a', 2), cause: 'operator' as const }];
+  expect(begun(HOME, { homes: NEXT, records }).changed).toEqual([]);
+});
+
+test('a home fails over to the neighbour of its record, not to that of a file that is not in force', () => {
+  const votes = everyone({ ...ALL_UP, 'cell-a': DOWN });
+  expect(begun(HOME, { homes: NEXT, votes, oneFleet: false }).changed).toMatchObject([{ target: 'cell-b' }]);
+});

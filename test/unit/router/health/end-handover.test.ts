@@ -1,0 +1,130 @@
+// How handovers end: who must have confirmed, and what happens when somebody has not.
+import { expect, test } from 'vitest';
+import { closing } from '../../../../router/health/handover.ts';
+import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
+import type { Confirmation } from '../../../../router/health/store.ts';
+import { awayRecord, DOWN, homesOf, UP } from '../../../support/machine.ts';
+import { decided, everyone, NOW } from '../../../support/verdict.ts';
+
+const TERMS = { until: NOW + 2_000, actor: 'ada', reason: 'disk swap', to: null };
+const DRAIN = { state: 'drained', share: 100, deadline: NOW + 9_000, cause: 'operator' } as const;
+const HOME: HealthRecord = initialRecord('cell-a', 'cell-b');
+const DRAINING = closing(HOME, DRAIN, null, TERMS, NOW);
+const ALL_UP = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };
+const HELD: Confirmation = { epoch: 2, held: true, ready: false };
+const READY: Confirmation = { epoch: 2, held: true, ready: true };
+
+/** One entry a machine: what it says of cell-a's handover, or nothing. */
+function ended(
+  told: (Confirmation | null)[],
+  more: { record?: HealthRecord; others?: HealthRecord[]; now?: number; warmingUp?: boolean } = {},
+) {
+  const { record = DRAINING, others = [], ...rest } = more;
+  return decided({
+    homes: homesOf('cell-a', 'cell-b', 'cell-c'),
+    votes: everyone(ALL_UP, told.length),
+    confirmations: told.map((one): Record<string, Confirmation> => (one === null ? {} : { 'cell-a': one })),
+    records: [record, ...others],
+    minDwellMs: 1e9,
+    ...rest,
+  });
+}
+
+test('a handover opens when all live machines hold, and one has reached the cells', () => {
+  const { changed, events } = ended([HELD, READY, HELD]);
+  expect(changed).toMatchObject([
+    {
+      phase: 'open',
+      state: 'drained',
+      share: 100,
+      operation: null,
+      epoch: 3,
+      handover: null,
+      deadline: NOW + 9_000,
+    },
+  ]);
+  expect(events).toMatchObject([
+    {
+      actor: 'ada',
+      reason: 'disk swap',
+      cause: 'operator',
+      epoch: 3,
+      details: { phase: 'open', share: 100 },
+    },
+  ]);
+});
+
+test.each([
+  ['one says nothing', [READY, null]],
+  ['one has requests inside', [READY, { ...HELD, held: false }]],
+  ['one speaks of another epoch', [READY, { ...HELD, epoch: 1 }]],
+  ['none has reached the cells', [HELD, HELD]],
+])('a handover goes on while %s', (_, told) => {
+  expect(ended(told).changed).toEqual([]);
+});
+
+test('a handover that is not confirmed in time is undone, and its event names who was waited for', () => {
+  const { changed, events } = ended([HELD, null, { ...HELD, held: false }], { now: NOW + 2_000 });
+  expect(changed).toMatchObject([
+    { phase: 'open', state: 'serving', share: 0, target: 'cell-a', epoch: 3, undone: 1, handover: null },
+  ]);
+  expect(events).toMatchObject([
+    { details: { phase: 'undone', waitingFor: ['r2: no answer', 'r3: requests inside', 'cells'] } },
+  ]);
+});
+
+test('a handover that is confirmed too late, but before anybody undid it, opens', () => {
+  expect(ended([READY], { now: NOW + 5_000 }).changed).toMatchObject([{ share: 100, phase: 'open' }]);
+});
+
+test('a clock that was set back does not keep a handover closing', () => {
+  expect(ended([HELD], { now: NOW - 1_999 }).changed).toEqual([]);
+  expect(ended([HELD], { now: NOW - 2_000 }).changed).toMatchObject([{ undone: 1 }]);
+});
+
+test('nothing ends while the machines are not all heard', () => {
+  expect(ended([READY], { warmingUp: true }).changed).toEqual([]);
+});
+
+test('a closing record that only a cell has told of is undone', () => {
+  expect(ended([READY], { record: { ...DRAINING, handover: null } }).changed).toMatchObject([
+    { phase: 'open', share: 0, state: 'serving', target: 'cell-a' },
+  ]);
+});
+
+test('a handover whose home dies ends in a failover, one whose neighbour dies at home', () => {
+  const dead = (cell: string) =>
+    decided({
+      homes: homesOf('cell-a', 'cell-b', 'cell-c'),
+      votes: everyone({ ...ALL_UP, [cell]: DOWN }),
+      records: [DRAINING],
+    }).changed.filter(({ home }) => home === 'cell-a');
+  expect(dead('cell-a')).toMatchObject([{ state: 'failed-over', share: 100, phase: 'open', deadline: null }]);
+  expect(dead('cell-b')).toMatchObject([
+    { state: 'serving', share: 0, phase: 'open', cause: 'neighbour-lost' },
+  ]);
+});
+
+const RANGE: [number, number] = [0, 99];
+const CUTTING = closing(
+  HOME,
+  { moved: [{ buckets: RANGE, to: 'cell-c', generation: 2 }], cause: 'move' },
+  { tenants: [], buckets: [RANGE] },
+  { ...TERMS, to: 'cell-c' },
+  NOW,
+);
+
+test('a cut-over raises the epochs of both homes, and gives back what the new one had moved away', () => {
+  const moved: HealthRecord['moved'] = [{ buckets: [50, 149], to: 'cell-a', generation: 1 }];
+  const others = [{ ...initialRecord('cell-c', 'cell-a'), epoch: 5, moved }];
+  expect(ended([READY], { record: CUTTING, others }).changed).toMatchObject([
+    { home: 'cell-a', epoch: 3, phase: 'open', moved: [{ buckets: [0, 99], to: 'cell-c' }], changing: null },
+    { home: 'cell-c', epoch: 6, phase: 'open', moved: [{ buckets: [100, 149], to: 'cell-a' }] },
+  ]);
+});
+
+test('a cut-over to a home whose tenants are away is undone', () => {
+  const others = [awayRecord('cell-c', 'cell-a', 5)];
+  const { changed } = ended([READY], { record: CUTTING, others });
+  expect(changed).toMatchObject([{ home: 'cell-a', epoch: 3, moved: [], changing: null, undone: 1 }]);
+});
