@@ -52,6 +52,16 @@ const fleets: Arbitrary<HomeRule[][]> = record({
   ),
 );
 
+/** Operators know which homes there are: others' names come down to those of the fleet. */
+function within(step: Step, cells: number): Step {
+  const known = (name: string): string => CELLS[CELLS.indexOf(name) % cells] ?? name;
+  if (step.kind !== 'change' && step.kind !== 'fail-over') return step;
+  const home = known(step.home);
+  if (step.kind === 'fail-over') return { ...step, home };
+  const { wish } = step;
+  return { ...step, home, wish: wish.kind === 'cut-over' ? { ...wish, to: known(wish.to) } : wish };
+}
+
 export const histories: Arbitrary<History> = record({
   fleets,
   setting: record({
@@ -61,4 +71,7 @@ export const histories: Arbitrary<History> = record({
     handoverMs: constantFrom(500, 2_000, 2_000),
   }),
   steps,
+}).map((history) => {
+  const cells = history.fleets[0]?.length ?? 1;
+  return { ...history, steps: history.steps.map((step) => within(step, cells)) };
 });

@@ -1,7 +1,7 @@
 // Random wishes of operators, and what else happens to a fleet beside its beats.
 import { array, constantFrom, oneof, record, subarray, type Arbitrary } from 'fast-check';
 import type { Change, Wish } from '../../router/health/store.ts';
-import { CELLS, ROUTERS } from './verdict-beats.ts';
+import { ROUTERS } from './verdict-beats.ts';
 
 /** A handful of tenants, requests without one among them: what records give them is looked at. */
 export const TENANTS = ['', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'];
@@ -23,7 +23,12 @@ export type Operated =
   | { kind: 'load'; router: string; fleet: number; inForce: boolean };
 
 const home = constantFrom('cell-a', 'cell-a', 'cell-b', 'cell-b', 'cell-c', 'cell-d', 'cell-e');
-const override = constantFrom<string[]>([], [], ['target-up'], ['target-up', 'target-not-drained', 'caught-up']);
+const override = constantFrom<string[]>(
+  [],
+  [],
+  ['target-up'],
+  ['target-up', 'target-not-drained', 'caught-up'],
+);
 
 const share: Arbitrary<Wish> = record({
   kind: constantFrom('share' as const),
@@ -51,7 +56,11 @@ const cutOver: Arbitrary<Wish> = record({
 const wished: Arbitrary<Wished> = record({
   kind: constantFrom('change' as const),
   home,
-  wish: oneof({ weight: 4, arbitrary: share }, { weight: 4, arbitrary: pin }, { weight: 2, arbitrary: cutOver }),
+  wish: oneof(
+    { weight: 4, arbitrary: share },
+    { weight: 4, arbitrary: pin },
+    { weight: 2, arbitrary: cutOver },
+  ),
   cause: constantFrom<Change['cause']>('operator', 'operator', 'operator', 'rollout', 'move'),
   expiresInMs: constantFrom(0, 500, 1_500, 3_000, 60_000),
   handoverMs: constantFrom(300, 2_000, 2_000, 4_000),
@@ -91,5 +100,3 @@ export const newFleet: Arbitrary<Operated[][]> = record({
     routers.map((router, i) => ({ kind: 'load', router, fleet, inForce: inForce[i] ?? true })),
   ];
 });
-
-export { CELLS };
