@@ -8,6 +8,8 @@ export type JsonRequest = {
   /** What is sent, and its media type. */
   body?: Buffer;
   type?: string;
+  /** A bearer token. */
+  token?: string;
   timeoutMs?: number;
 };
 export type JsonAnswer = { status: number; body: unknown };
@@ -20,12 +22,13 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
  */
 export function requestJson(
   target: JsonTarget,
-  { method = 'GET', body, type, timeoutMs = 5_000 }: JsonRequest = {},
+  { method = 'GET', body, type, token, timeoutMs = 5_000 }: JsonRequest = {},
 ): Promise<JsonAnswer> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
     const headers = {
       accept: 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(type === undefined ? {} : { 'content-type': type }),
       ...(body === undefined ? {} : { 'content-length': body.length }),
     };

@@ -1,6 +1,18 @@
 // Questions to a router's admin port, and what to tell the user when there is no answer.
 import { EXIT, Failure, oneLine } from '../failure.ts';
+import { spelledOut } from '../../router/faults.ts';
+import type { SafetyRule } from '../../router/health/store.ts';
 import { requestJson, type JsonAnswer, type JsonRequest } from '../http-json.ts';
+
+/** A handover is tried for about 15 s. */
+const CHANGE_LIMIT_MS = 30_000;
+
+/** The safety rules that can be overruled; whatever else is in the way is there to stay. */
+const OVERRULABLE: readonly string[] = [
+  'target-up',
+  'target-not-drained',
+  'caught-up',
+] satisfies SafetyRule[];
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090';
 
@@ -27,9 +39,45 @@ export async function askAdmin(path: string, { send, env = process.env }: Asking
   throw new Failure(answer.status === 400 ? EXIT.badInput : EXIT.no, refusal(base, answer));
 }
 
+/** The 200 answer to a change, which needs the token `CELLGATE_TOKEN`. Throws a `Failure` as `askAdmin` does. */
+export async function changeAdmin(
+  method: 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body: Readonly<Record<string, unknown>>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<unknown> {
+  const token = env['CELLGATE_TOKEN'] ?? '';
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Failure(
+      EXIT.badInput,
+      'CELLGATE_TOKEN is not set, or is none (a token of the router’s ADMIN_TOKEN)',
+    );
+  }
+  const send = {
+    method,
+    token,
+    type: 'application/json',
+    body: Buffer.from(JSON.stringify(body)),
+    timeoutMs: CHANGE_LIMIT_MS,
+  };
+  return await askAdmin(path, { send, env });
+}
+
+type Problem = {
+  detail?: string;
+  title?: string;
+  faults?: string[];
+  rule?: string;
+  waitingFor?: string[];
+};
+
 /** The faults of what was sent, a line each; else what the router says. */
 function refusal(base: string, { status, body }: JsonAnswer): string {
-  const { detail, title, faults } = (body ?? {}) as { detail?: string; title?: string; faults?: string[] };
+  const { detail, title, faults, rule, waitingFor = [] } = (body ?? {}) as Problem;
   if (faults !== undefined) return faults.join('\n');
-  return `the router at ${base} answered ${status}: ${detail ?? title ?? 'no reason given'}`;
+  const why = [detail ?? title ?? 'no reason given'];
+  if (rule !== undefined)
+    why.push(`(${OVERRULABLE.includes(rule) ? `--override ${rule} overrules it` : rule})`);
+  if (waitingFor.length > 0) why.push(`Waited for: ${waitingFor.join(' · ')}`);
+  return spelledOut(`the router at ${base} answered ${status}: ${why.join(' ')}`);
 }

@@ -9,6 +9,8 @@ export type CellRow = {
   zone: string | null;
   neighbour: string | null;
   state: string;
+  /** `closing` while some of its tenants are being handed over. A router of an older release does not tell. */
+  phase?: string;
   target: string;
   epoch: number;
   share: number;
@@ -34,8 +36,8 @@ const HEAD = [
 export function cellsText(cells: readonly CellRow[]): string {
   const rows = cells.map((cell) => [
     cell.id,
-    cell.state,
-    cell.target,
+    cell.phase === 'closing' ? `${cell.state}, closing` : cell.state,
+    servers(cell),
     cell.neighbour ?? '-',
     cell.zone ?? '-',
     String(cell.buckets),
@@ -45,6 +47,11 @@ export function cellsText(cells: readonly CellRow[]): string {
     cell.version ?? '-',
   ]);
   return table(HEAD, rows);
+}
+
+/** Both cells, where only a part of the tenants is away. */
+function servers({ id, target, share }: CellRow): string {
+  return share === 0 || share === 100 ? target : `${id} ${100 - share} %, ${target} ${share} %`;
 }
 
 /** What to print. Throws a `Failure` when no router answers. */

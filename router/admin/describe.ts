@@ -6,19 +6,23 @@ import type { HealthEvent, HealthRecord } from '../health/record.ts';
 /** Every cell that owns buckets or is a member, by name. `buckets` is how many it owns. */
 export function describeCells(fleet: Fleet, monitor: Monitor) {
   return fleet.placement.cells.map((id) => {
-    const { neighbour, state, target, epoch, share, since, cause } = monitor.recordOf(id);
+    const record = monitor.recordOf(id);
     const cell = fleet.cells.get(id);
     return {
       id,
       origin: cell?.origin ?? null,
       zone: cell?.zone ?? null,
-      neighbour,
-      state,
-      target,
-      epoch,
-      share,
-      since: isoTime(since),
-      cause,
+      neighbour: record.neighbour,
+      state: record.state,
+      phase: record.phase,
+      target: record.target,
+      epoch: record.epoch,
+      share: record.share,
+      operation: record.operation,
+      deadline: isoTime(record.deadline),
+      pins: Object.keys(record.pins).length,
+      since: isoTime(record.since),
+      cause: record.cause,
       buckets: fleet.placement.bucketsOf(id),
       version: monitor.versionOf(id),
       /** This router's own opinion, as against the verdict in `state`. */
@@ -35,7 +39,16 @@ export function describeEvent(event: HealthEvent) {
 
 /** A whole record, as a change answers with it. */
 export function describeRecord(record: HealthRecord) {
-  return { ...record, since: isoTime(record.since), deadline: isoTime(record.deadline) };
+  const pins = Object.entries(record.pins).map(([tenant, { cell, until }]) => [
+    tenant,
+    { cell, until: isoTime(until) },
+  ]);
+  return {
+    ...record,
+    since: isoTime(record.since),
+    deadline: isoTime(record.deadline),
+    pins: Object.fromEntries(pins),
+  };
 }
 
 function isoTime(ms: number | null): string | null {

@@ -1,13 +1,21 @@
 // One beat through Redis: what is sent to its script, and what comes back.
 import { randomUUID } from 'node:crypto';
-import { script, type RedisCalls } from './redis-calls.ts';
+import { script, VERDICT_PARTS, type RedisCalls } from './redis-calls.ts';
 import type { Keys } from './redis-ledger.ts';
 import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
 import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
 import { SILENCE_MS } from './warm-up.ts';
 import { beatAnswer } from './wire.ts';
 
-const BEAT = script('common', 'machines', 'tally', 'state', 'decide', 'beat');
+const BEAT = script(
+  ...VERDICT_PARTS,
+  'end-handover',
+  'way-home',
+  'begin-handover',
+  'budget',
+  'decide',
+  'beat',
+);
 
 type Setting = {
   keys: Keys;
@@ -64,7 +72,8 @@ export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
 
 /** `ARGV[1]`. */
 function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs, now }: Setting): string {
-  const { knownRevision, minDwellMs, neighbourLostMs, maxFailedOver } = beat;
+  const { fleetDigest, fleetInForce, knownRevision } = beat;
+  const { minDwellMs, neighbourLostMs, handoverMs, maxFailedOver } = beat;
   return JSON.stringify({
     channel: keys.channel,
     protocol,
@@ -75,8 +84,11 @@ function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs,
     warmUpMs,
     knownRevision,
     ...(beat.knownIncarnation === null ? {} : { knownIncarnation: beat.knownIncarnation }),
+    fleetDigest,
+    fleetInForce,
     minDwellMs,
     neighbourLostMs,
+    handoverMs,
     maxFailedOver,
     ...(now === undefined ? {} : { now: now() }),
     ...(now === undefined && lateAt !== null ? { lateAt } : {}),
@@ -87,7 +99,10 @@ function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs,
 function voice(beat: Beat, protocol: number): string {
   const { fleetDigest, knownRevision, knownIncarnation } = beat;
   const { up, caughtUp, lagging, down } = compactVotes(boundedVotes(beat.votes));
-  const head = { fleetDigest, protocol, knownRevision, knownIncarnation };
+  const confirmations = Object.fromEntries(
+    Object.entries(beat.confirmations).map(([home, { epoch, held, ready }]) => [home, [epoch, held, ready]]),
+  );
+  const head = { fleetDigest, protocol, knownRevision, knownIncarnation, confirmations };
   return [head, up, caughtUp, lagging, down].map((line) => JSON.stringify(line)).join('\n');
 }
 

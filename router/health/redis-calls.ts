@@ -8,6 +8,19 @@ import { StoreUnavailable } from './store.ts';
 
 export type Script = { sha: string; text: string };
 
+/** The scripts that all begin with, which know the state; and with those, the ones that know what votes and handovers are. */
+export const STATE_PARTS: readonly string[] = ['common', 'json-text', 'record', 'state'];
+export const VERDICT_PARTS: readonly string[] = [
+  ...STATE_PARTS,
+  'machines',
+  'tally',
+  'events',
+  'handover',
+  'hash',
+  'served-by',
+  'moved',
+];
+
 /** Reads `scripts/<name>.lua` of each name, and joins them in this order: Redis' scripts can not load one another. */
 export function script(...names: string[]): Script {
   const read = (name: string): string =>

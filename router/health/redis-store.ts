@@ -1,27 +1,19 @@
 // The store that routers share: votes, verdicts and the audit log in one Redis, decided by one script.
 import { randomUUID } from 'node:crypto';
 import { isEventId } from './event-id.ts';
-import { boundedWish } from './operate.ts';
-import type { HealthEvent, HealthRecord } from './record.ts';
+import type { HealthEvent } from './record.ts';
 import { beatCaller } from './redis-beat.ts';
-import { redisCalls, script } from './redis-calls.ts';
+import { redisCalls, script, STATE_PARTS } from './redis-calls.ts';
 import { tellLoad, toldLoads } from './redis-loads.ts';
 import { keysOf, tenantSecondsOf } from './redis-ledger.ts';
 import { subscribeTo, type Subscription } from './redis-subscription.ts';
 import { parseRedisUrl } from './redis-url.ts';
-import {
-  BEAT_TTL_MS,
-  PROTOCOL,
-  StoreUnavailable,
-  type FailOver,
-  type FailOverRefusal,
-  type Store,
-} from './store.ts';
-import { operateAnswer, readChange, readEvent, readLoad, readRecord } from './wire.ts';
+import { wishCaller } from './redis-wishes.ts';
+import { BEAT_TTL_MS, PROTOCOL, type Store } from './store.ts';
+import { readChange, readEvent, readLoad, readRecord } from './wire.ts';
 
 const TIMEOUT_MS = 1_000;
-const OPERATE = script('common', 'machines', 'tally', 'state', 'operate');
-const RESTORE = script('common', 'state', 'restore');
+const RESTORE = script(...STATE_PARTS, 'restore');
 
 export type RedisStoreOptions = {
   /** `REDIS_URL`, in any form that `parseRedisUrl` reads. */
@@ -70,21 +62,11 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     return JSON.stringify({ channel, protocol, name: randomUUID(), ttlMs: BEAT_TTL_MS, now, ...question });
   }
 
-  async function failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal> {
-    const { neighbour, ...bounded } = boundedWish(wish);
-    const question = ask({ ...bounded, ...beats.known(), ...(neighbour === null ? {} : { neighbour }) });
-    const parsed = operateAnswer.safeParse(await calls.run(OPERATE, keys.shared, [question]));
-    if (!parsed.success) throw new StoreUnavailable('Redis answered an operator with something else');
-    const [answer, rule, json] = parsed.data;
-    if (answer === 'behind')
-      throw new StoreUnavailable('the store lost records and has not got them back yet');
-    if (answer === 'passive') throw new StoreUnavailable('the store is led by a newer release');
-    if (answer === 'target-down' || answer === 'target-drained') return { refused: answer, rule };
-    if (answer !== 'done' && answer !== 'already-away') return { refused: answer, rule: null };
-    const [record] = wellFormed([readRecord(json)]);
-    if (record === undefined) throw new StoreUnavailable('Redis holds a malformed record');
-    return answer === 'done' ? { record } : { refused: answer, rule: null, record };
-  }
+  const wishes = wishCaller(calls, {
+    keys: keys.shared,
+    ask: (question) => ask({ ...question, ...beats.known() }),
+    onMalformed: () => (malformed += 1),
+  });
 
   return {
     kind: 'redis',
@@ -93,8 +75,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       const { raw, ...reply } = await beats.beat(one);
       return { ...reply, records: wellFormed(raw.map(readRecord)) };
     },
-    failOver,
-    change: async () => await Promise.reject(new StoreUnavailable('not there yet')),
+    ...wishes,
     async restore(records, revision) {
       const args = records.flatMap((record) => [record.home, String(record.epoch), JSON.stringify(record)]);
       await calls.run(RESTORE, keys.shared, [ask({ knownRevision: revision }), ...args]);

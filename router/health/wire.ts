@@ -119,15 +119,40 @@ export const beatAnswer = z.union([
 
 const safetyRule = z.enum(['target-up', 'target-not-drained', 'caught-up']) satisfies z.ZodType<SafetyRule>;
 
-/** What `scripts/operate.lua` answers. */
+const nothing = z.literal('');
+
+/** What `scripts/operate.lua` answers: what, the safety rule to overrule, and the record. */
 export const operateAnswer = z.union([
-  z.tuple([z.enum(['done', 'already-away']), z.literal(''), z.string()]),
+  z.tuple([z.enum(['done', 'already-away']), nothing, z.string()]),
   z.tuple([
     z.enum(['not-found', 'no-neighbour', 'target-away', 'behind', 'passive']),
-    z.literal(''),
-    z.literal(''),
+    nothing.transform(() => null),
+    nothing,
   ]),
-  z.tuple([z.enum(['target-down', 'target-drained']), safetyRule, z.literal('')]),
+  z.tuple([z.enum(['target-down', 'target-drained']), safetyRule, nothing]),
+]);
+
+/** What `scripts/change.lua` answers: the same. */
+export const changeAnswer = z.union([
+  z.tuple([z.literal('done'), nothing, z.string()]),
+  z.tuple([
+    z.enum([
+      'not-found',
+      'no-neighbour',
+      'target-away',
+      'handover-under-way',
+      'already-away',
+      'old-routers',
+      'not-at-home',
+      'third-cell',
+      'too-many-pins',
+      'behind',
+      'passive',
+    ]),
+    nothing.transform(() => null),
+    nothing,
+  ]),
+  z.tuple([z.enum(['target-down', 'target-drained', 'not-caught-up']), safetyRule, nothing]),
 ]);
 
 function rowsOf(flat: readonly string[], width: number): string[][] {

@@ -6,6 +6,8 @@
 --            lateAt     store time (ms) after which nobody waits for this beat any more. A frozen Redis reads such beats
 --                       when it thaws; their votes are old news and must not count
 --            silenceMs, warmUpMs   after that long without any beat, nothing is decided for this long
+--            fleetDigest, fleetInForce   the file that it has loaded, and whether that is in force there
+--            minDwellMs, neighbourLostMs, handoverMs, maxFailedOver   its setting
 -- ARGV[2]  its beat, less the time, as machines.lua keeps it
 -- ARGV[3]  its homes as JSON, by name: {homes: […], neighbours: [… or ""], buckets: […], zones: [… or ""]}
 -- ARGV[4…] the marks for KEYS[4…], each as a JSON list
@@ -37,14 +39,18 @@ local function warmUp(state, machines, now)
   state.warmingUp = math.abs(now - state.since) < ASK.warmUpMs
 end
 
-local function raiseProtocol(state, live)
-  local common = ASK.protocol
-  for _, machine in ipairs(live) do common = math.min(common, tonumber(machine.protocol) or 0) end
-  if common > state.protocol then redis.call('HSET', STATE, 'protocol', whole(common)) end
-end
-
 local function forget(names)
   for _, name in ipairs(names) do redis.call('HDEL', ROUTERS, name) end
+end
+
+-- The votes of the live machines, whether all of them speak of handovers, and whether all have the fleet that is in force.
+local function heard(live)
+  local votes = count(live)
+  votes.handsOver, votes.oneFleet = commonProtocol(live) >= HANDOVERS, ASK.fleetInForce
+  for _, machine in ipairs(live) do
+    if machine.fleetDigest ~= ASK.fleetDigest then votes.oneFleet = false end
+  end
+  return votes
 end
 
 -- A ledger that can not be kept must not keep a verdict from being given.
@@ -109,8 +115,8 @@ if not passive then
   end
   forget(silent)
   forget(unreadable)
-  raiseProtocol(state, live)
-  if not behind then commit(state, decide(rules, state, count(live), now)) end
+  raiseProtocol(state, commonProtocol(live))
+  if not behind then commit(state, decide(rules, state, heard(live), now)) end
   keepLedger()
 end
 return { whole(now), whole(state.revision), state.incarnation or '', behind and 1 or 0, passive and 1 or 0,

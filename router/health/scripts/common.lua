@@ -45,3 +45,7 @@ end
 local function textOrNull(value)
   return type(value) == 'string' and cjson.encode(value) or 'null'
 end
+
+local function wholeOrNull(value)
+  return value and whole(value) or 'null'
+end

@@ -1,0 +1,67 @@
+// Carries an operator's change out by a handover, and says in words what came of it.
+import type { FastifyReply } from 'fastify';
+import { StoreUnavailable, type Change, type ChangeRefusal } from '../health/store.ts';
+import { describeRecord } from './describe.ts';
+import { handOver, type HandOverAnswer, type HandOverParts } from './hand-over.ts';
+import { problem } from './problem.ts';
+
+/** What can be in the way, in words; `docs/admin.md` tells of each. */
+export const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
+  'not-found': 'No router has told the store of this cell yet.',
+  'no-neighbour': 'This cell has no neighbour.',
+  'target-away': "The neighbour's own tenants are at this cell.",
+  'target-down': 'The cell that would gain tenants is not up.',
+  'target-drained': 'The neighbour is drained.',
+  'not-caught-up': 'The home lacks some of what its neighbour has written meanwhile.',
+  'already-away':
+    'The tenants of the cell are away by a verdict, or all of them are, or they are on the way home.',
+  'handover-under-way': 'Another handover of this cell is under way.',
+  'old-routers': 'A live router is of a release that can not take part in a handover.',
+  'not-at-home': 'Both homes must serve all of their tenants themselves, and none of them be pinned.',
+  'third-cell': 'A pin is to the home or to its neighbour. Elsewhere a tenant has to be moved.',
+  'too-many-pins': 'The home has as many pins as one can have.',
+};
+
+/** Answers with the record once the change is in force, or with why it is not. A client that hangs up is not waited for. */
+export async function carryOut(
+  reply: FastifyReply,
+  parts: HandOverParts,
+  change: Change,
+): Promise<FastifyReply> {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  try {
+    return answerWith(reply, await handOver(parts, change, gone.signal));
+  } catch (error) {
+    return storeUnavailable(reply, error);
+  }
+}
+
+function answerWith(reply: FastifyReply, answer: HandOverAnswer): FastifyReply {
+  if ('record' in answer) return reply.send(describeRecord(answer.record));
+  if (answer.refused === 'handover-undone') {
+    const { waitingFor } = answer;
+    return problem(reply, answer.refused, 'The handover was not confirmed in time, and undone.', {
+      waitingFor,
+    });
+  }
+  if (answer.refused === 'handover-under-way') {
+    return problem(reply, 'handover-undone', WHY[answer.refused], { waitingFor: [] });
+  }
+  return refuse(reply, answer);
+}
+
+/** `rule`: the safety rule to overrule, or where none can be the name of what is in the way. */
+export function refuse(
+  reply: FastifyReply,
+  { refused, rule }: { refused: keyof typeof WHY; rule: string | null },
+): FastifyReply {
+  if (refused === 'not-found') return problem(reply, 'store-unavailable', WHY[refused]);
+  return problem(reply, 'safety-rule', WHY[refused], { rule: rule ?? refused });
+}
+
+/** Whatever else was thrown is thrown again. */
+export function storeUnavailable(reply: FastifyReply, error: unknown): FastifyReply {
+  if (!(error instanceof StoreUnavailable)) throw error;
+  return problem(reply, 'store-unavailable', 'The store of the verdicts does not answer.');
+}

@@ -1,0 +1,67 @@
+// Run-time pins: one tenant at its home or at its neighbour, whatever the share of the others.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Fleet } from '../fleet/fleet.ts';
+import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
+import { endBody, pinBody, readBody, type EndBody, type StayBody } from './bodies.ts';
+import { carryOut } from './carry-out.ts';
+import type { OperationParts } from './operations.ts';
+import { problem } from './problem.ts';
+
+type OfTenant = FastifyRequest<{ Params: { tenant: string } }>;
+
+/** Adds the requests to a server that lets nobody through without a token. */
+export function routePins(server: FastifyInstance, parts: OperationParts): void {
+  const path = '/v1/pins/:tenant';
+  server.put(path, async (request: OfTenant, reply) => {
+    if (!isTenantId(request.params.tenant)) return refuseTenant(reply);
+    const read = readBody(pinBody, request.body, reply);
+    if ('sent' in read) return read.sent;
+    const { cell } = read.body;
+    if (!parts.fleets.active.placement.cells.includes(cell)) {
+      return problem(reply, 'admin-invalid', 'cell: unknown (allowed: the home, or its neighbour)');
+    }
+    return await pin(parts, request, reply, cell, read.body);
+  });
+  server.delete(path, async (request: OfTenant, reply) => {
+    if (!isTenantId(request.params.tenant)) return refuseTenant(reply);
+    const read = readBody(endBody, request.body, reply);
+    return 'sent' in read ? read.sent : await pin(parts, request, reply, null, read.body);
+  });
+}
+
+function refuseTenant(reply: FastifyReply): FastifyReply {
+  return problem(reply, 'admin-invalid', `Not a tenant ID. Allowed: ${TENANT_ID_ALLOWED}.`);
+}
+
+/** By a handover of this one tenant; `cell` null: it goes where the others of its home are. */
+async function pin(
+  { config, fleets, monitor, store }: OperationParts,
+  { params: { tenant }, actor }: OfTenant,
+  reply: FastifyReply,
+  cell: string | null,
+  body: EndBody | StayBody,
+): Promise<FastifyReply> {
+  const { reason, owner, override } = body;
+  const home = homeOf(fleets.active, tenant);
+  return await carryOut(
+    reply,
+    { monitor, store },
+    {
+      home,
+      neighbour: fleets.active.placement.neighbourOf(home),
+      wish: { kind: 'pin', tenant, cell },
+      cause: 'operator',
+      actor,
+      reason,
+      owner,
+      expiresInMs: 'expiresIn' in body ? body.expiresIn * 1000 : 0,
+      handoverMs: config.HANDOVER_MS,
+      override,
+    },
+  );
+}
+
+/** Whose record the pin belongs into. */
+function homeOf({ placement }: Fleet, tenant: string): string {
+  return placement.locate(tenant).home;
+}

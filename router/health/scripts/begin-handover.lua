@@ -1,0 +1,61 @@
+-- The handovers that begin by themselves: steps home, pins that expire; and a new neighbour. The same as begin-handover.ts.
+
+local function ownTerms(reason, now)
+  return { ['until'] = now + ASK.handoverMs, actor = 'quorum', reason = reason }
+end
+
+-- The pin that expired first, the first by name of several.
+local function expiredPin(record, now)
+  local oldest, since = nil, nil
+  for tenant, pin in pairs(record.pins) do
+    local at = pin['until']
+    if at <= now and (not oldest or at < since or (at == since and before(tenant, oldest))) then
+      oldest, since = tenant, at
+    end
+  end
+  return oldest
+end
+
+local function unpin(record, tenant, state, votes, now)
+  local losing, gaining = cellOf(record, tenant), cellWithPin(record, tenant, nil)
+  local pins = edited(rawFields(jsonOf(state, record)).pins, { [tenant] = false })
+  local said, one = { cause = 'expired', reason = 'the pin expired' }, nil
+  if losing == gaining then
+    one = stepped(state, record, { pins = pins, cause = '"expired"' }, now)
+  else
+    if tally(votes, losing).verdict ~= 'up' or tally(votes, gaining).verdict ~= 'up' then return nil end
+    one = closing(state, record, nil, { pins = pins, cause = '"expired"' },
+      changingJson({ tenants = { tenant }, buckets = {} }), ownTerms(said.reason, now), now)
+  end
+  said.details = handoverDetails(one.record, one.record.phase)
+  said.details.pin = jsonObject({ tenant = cjson.encode(tenant), cell = 'null' })
+  one.said = said
+  return one
+end
+
+-- The next step home, or the end of a pin, if one is due. `record`: an open one.
+local function beginStep(record, state, votes, now)
+  local step = stepHome(record, votes, now)
+  if not step then
+    local tenant = waited(record, 0, now) and expiredPin(record, now)
+    return tenant and unpin(record, tenant, state, votes, now) or nil
+  end
+  local aim = { state = step.share == 0 and '"serving"' or '"returning"', cause = cjson.encode(step.cause), deadline = 'null' }
+  local one = closing(state, record, step.share, aim, 'null', ownTerms(step.reason, now), now)
+  one.said = { cause = step.cause, reason = step.reason, details = handoverDetails(one.record, 'closing') }
+  return one
+end
+
+-- The neighbour that the fleet file wants, once nobody is away and all live machines have the file.
+local function changeNeighbour(record, neighbour, state, votes, now)
+  if record.neighbour == neighbour or neighbour == record.home or not isQuiet(record) then return nil end
+  if neighbour then
+    if tally(votes, neighbour).verdict ~= 'up' then return nil end
+    if leansOn(recordIn(state, neighbour), record.home) then return nil end
+  end
+  local one = stepped(state, record, { neighbour = textOrNull(neighbour), cause = '"move"' }, now)
+  local change = { from = textOrNull(record.neighbour), to = textOrNull(neighbour) }
+  one.said = { cause = 'move', details = { target = cjson.encode(one.record.target), neighbour = jsonObject(change) },
+    reason = 'neighbour ' .. (neighbour or 'none') .. ' instead of ' .. (record.neighbour or 'none') .. ' by the fleet file' }
+  return one
+end

@@ -1,0 +1,64 @@
+-- How a handover ends: open once all have confirmed it, else undone. The same as end-handover.ts.
+
+local WAITING_MOST = 20
+
+-- Who has not confirmed yet, in words.
+local function missing(record, votes)
+  local ready, waitingFor = false, {}
+  for _, machine in ipairs(votes.live) do
+    local one = confirmationOf(machine, record.home, record.epoch)
+    if one and one[3] == true then ready = true end
+    if not one then
+      waitingFor[#waitingFor + 1] = machine.id .. ': no answer'
+    elseif one[2] ~= true then
+      waitingFor[#waitingFor + 1] = machine.id .. ': requests inside'
+    end
+  end
+  if not ready then waitingFor[#waitingFor + 1] = 'cells' end
+  return waitingFor
+end
+
+local function saidAtEnd(record, reason, details)
+  local handover = record.handover or { actor = 'quorum', reason = reason }
+  return { actor = handover.actor, reason = handover.reason, cause = record.cause or 'operator', details = details }
+end
+
+local function open(record, state, now)
+  local one = opened(state, record, now)
+  one.said = saidAtEnd(record, '', handoverDetails(one.record, 'open'))
+  return one
+end
+
+local function undo(record, waitingFor, state, now)
+  local one = undone(state, record, now)
+  local details = handoverDetails(one.record, 'undone')
+  details.waitingFor = jsonTexts({ unpack(waitingFor, 1, math.min(#waitingFor, WAITING_MOST)) })
+  one.said = saidAtEnd(record, 'nobody knows what it was to become', details)
+  return one
+end
+
+-- The new home's epoch rises, too; what it had moved away before and now gets back is its own again.
+local function gained(record, gainer, state, now)
+  local moved = without(rawFields(jsonOf(state, gainer)).moved, record.changing or { tenants = {}, buckets = {} })
+  local one = stepped(state, gainer, { cause = '"move"', moved = jsonList(moved) }, now)
+  local cutOver = record.changing and sizeOf(record.changing) or { buckets = '0', tenants = '0' }
+  cutOver.from = cjson.encode(record.home)
+  one.said = { actor = record.handover.actor, reason = record.handover.reason, cause = 'move',
+    details = { target = cjson.encode(one.record.target), cutOver = jsonObject(cutOver) } }
+  return one
+end
+
+-- The changes that end the handover of a closing record, of two homes where buckets change theirs; none: it goes on.
+local function endHandover(record, neighbours, state, votes, now)
+  local handover, since = record.handover, record.since or now
+  if not handover then return { undo(record, {}, state, now) } end
+  local waitingFor = missing(record, votes)
+  if #waitingFor == 0 then
+    local gainer = handover.to and recordIn(state, handover.to, neighbours[handover.to])
+    if gainer and not isQuiet(gainer) then return { undo(record, { 'home ' .. handover.to }, state, now) } end
+    return { open(record, state, now), gainer and gained(record, gainer, state, now) or nil }
+  end
+  -- A clock that was set back must not keep tenants without a cell for as long as it was set back.
+  if math.abs(now - since) < handover['until'] - since then return {} end
+  return { undo(record, waitingFor, state, now) }
+end
