@@ -64,7 +64,8 @@ function plans.pin(wish, record, state, votes, now)
   local open = gaining == cellOf(record, tenant)
   if not open and gaining ~= home and leansOn(recordIn(state, gaining), home) then return nil, 'target-away' end
   local pin = jsonObject({ tenant = cjson.encode(tenant), cell = textOrNull(cell) })
-  return { aim = { pins = pinsAfter(wish, record, state, now) }, details = { pin = pin }, open = open,
+  local aim = { pins = pinsAfter(wish, record, state, now), cause = causeWithPin(record, ASK.cause) }
+  return { aim = aim, details = { pin = pin }, open = open,
     changing = changingJson({ tenants = { tenant }, buckets = {} }),
     broken = open and {} or brokenRules(gaining, record, state, votes) }
 end
@@ -94,7 +95,7 @@ end
 
 local function carryOut(plan, record, state, votes, now)
   if plan.open and plan.share == 0 then return { 'done', '', jsonOf(state, record) } end
-  plan.aim.cause = cjson.encode(ASK.cause)
+  plan.aim.cause = plan.aim.cause or cjson.encode(ASK.cause)
   local one = nil
   if plan.open then
     one = stepped(state, record, plan.aim, now)

@@ -94,6 +94,13 @@ local function anyAway(record)
   return false
 end
 
+-- The cause of a record after one of its pins changed, as JSON: on its way home it says still why the others are away.
+local function causeWithPin(record, ofPin)
+  local cause = ofPin
+  if record.state == 'returning' then cause = record.cause end
+  return textOrNull(cause)
+end
+
 -- Whether nothing of the home is under way or away.
 local function isQuiet(record)
   return record.state == 'serving' and record.phase == 'open' and not anyAway(record)

@@ -14,7 +14,8 @@ local SCALARS = { ['incarnation'] = true, ['revision'] = true, ['protocol'] = tr
 local function isAtHome(json)
   local at = string.find(json, '","state":"serving","phase":"open","target":"', 1, true)
   at = at and string.find(json, '"share":0,"shareBefore":', at, true)
-  return at and string.find(json, ',"pins":{},"', at, true) and string.sub(json, 1, 9) == '{"home":"'
+  at = at and string.find(json, ',"pins":', at, true)
+  return at and string.sub(json, at + 8, at + 9) == '{}' and string.sub(json, 1, 9) == '{"home":"'
 end
 
 -- The neighbour in a record that is plainly at home.
@@ -104,10 +105,11 @@ local function jsonOf(state, record)
     { home = cjson.encode(record.home), neighbour = textOrNull(record.neighbour), target = cjson.encode(record.home) })
 end
 
--- The record with values replaced (key → JSON), one epoch on, in memory. Answers {home, from, record, json}.
-local function stepped(state, record, changes, now)
+-- The record with values replaced (key → JSON), one epoch on, in memory; `since`: when it changed last. Answers {home, from,
+-- record, json}.
+local function stepped(state, record, changes, since)
   local home = record.home
-  changes.epoch, changes.since = whole(record.epoch + 1), whole(now)
+  changes.epoch, changes.since = whole(record.epoch + 1), wholeOrNull(since)
   local json = edited(jsonOf(state, record), changes)
   state.json[home], state.away[home] = json, true
   state.records[home] = tidied(decoded(json))
