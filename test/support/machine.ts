@@ -1,6 +1,7 @@
 // One router as its store sees it: it beats, remembers what it was told, and brings it back when the store forgot.
 import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
 import type { Beat, BeatReply, Confirmation, Store } from '../../router/health/store.ts';
+import type { QuarantineEntry } from '../../router/health/quarantine.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
 export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;
@@ -45,6 +46,10 @@ export type Machine = {
   fleet: Pick<Beat, 'fleetDigest' | 'homes' | 'fleetInForce'>;
   /** Nothing, unless a test says otherwise. */
   confirming: Confirming;
+  /** The tenants that it knows to be refused, as last told. */
+  quarantine: readonly QuarantineEntry[];
+  /** Told with the next beats. */
+  accusations?: Beat['accusations'];
   /** One beat, and no more: the reply shows whether the store is behind. */
   beatOnce(votes: Record<string, Vote>, refused?: Beat['refused']): Promise<BeatReply>;
   /** Beats; brings its records back to a store that is behind, and beats again. */
@@ -65,6 +70,7 @@ export function machineOf(
     records,
     fleet: { fleetDigest: 'digest', homes, fleetInForce: true },
     confirming: 'nothing',
+    quarantine: [],
     async beatOnce(votes, refused = []) {
       const reply = await store.beat({
         router: id,
@@ -75,6 +81,7 @@ export function machineOf(
         handoverMs: 2_000,
         confirmations: confirmationsOf(records.values(), machine.confirming),
         refused,
+        ...(machine.accusations === undefined ? {} : { accusations: machine.accusations }),
         ...setting,
         ...machine.fleet,
         knownRevision: known.revision,
@@ -83,7 +90,8 @@ export function machineOf(
       for (const record of reply.records) {
         if (record.epoch > (records.get(record.home)?.epoch ?? 0)) records.set(record.home, record);
       }
-      if (reply.behind) await store.restore([...records.values()], known.revision);
+      if (reply.behind) await store.restore([...records.values()], known.revision, machine.quarantine);
+      else machine.quarantine = reply.quarantine ?? machine.quarantine;
       known = reply;
       return reply;
     },
