@@ -9,6 +9,7 @@ import { pid, restart, status, type Which } from './commands/local.ts';
 import { events, type EventsOptions } from './commands/events.ts';
 import { operationCommands } from './commands/operations.ts';
 import { plan, type PlanOptions } from './commands/plan.ts';
+import { quarantineCommands } from './commands/quarantine.ts';
 import { EXIT, Failure, oneLine } from './failure.ts';
 
 type Json = { json?: boolean };
@@ -76,7 +77,9 @@ function program(): Command {
     .option('--follow', 'go on with those that come')
     .option('--json', 'as JSON; with --follow one a line')
     .action(async (options: EventsOptions) => events(options, print));
-  for (const command of operationCommands(print)) cellgate.addCommand(command);
+  for (const command of [...operationCommands(print), ...quarantineCommands(print)]) {
+    cellgate.addCommand(command);
+  }
   return cellgate.addCommand(localCommands());
 }
 

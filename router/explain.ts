@@ -1,7 +1,9 @@
 // Why a tenant is served where it is: the same decisions as a request meets, without a request.
 import { chooseCell, type Choice, type Role } from './choose-cell.ts';
+import { findHome } from './find-home.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { Monitor } from './health/monitor.ts';
+import type { QuarantineEntry } from './health/quarantine.ts';
 import type { HealthRecord } from './health/record.ts';
 
 export type Explanation = {
@@ -21,21 +23,33 @@ export type Explanation = {
 /** What would happen to a request of `tenant` right now, and why. */
 export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explanation {
   const location = fleet.placement.locate(tenant);
-  const choice: Choice = chooseCell(location.home, monitor, false);
-  const record = monitor.recordOf(location.home);
-  const served = 'cell' in choice ? choice : null;
+  const found = findHome(location, monitor);
+  const { home } = found;
+  const record = monitor.recordOf(home);
+  const choice: Choice =
+    'refusal' in found ? { ...found, epoch: record.epoch } : chooseCell(home, tenant, monitor, false);
+  const quarantined = monitor.quarantine.of(tenant);
+  const served = quarantined === null && 'cell' in choice ? choice : null;
+  const movingTo = 'refusal' in found ? null : found.movingTo;
   return {
     tenant,
     bucket: location.bucket,
-    home: location.home,
+    home,
     neighbour: record.neighbour,
     pin: runtimePin(record, tenant) ?? location.pin,
     cell: served?.cell ?? null,
     role: served?.role ?? null,
     epoch: choice.epoch,
-    reason:
-      location.movingTo === null ? choice.reason : `${choice.reason}; to be moved to ${location.movingTo}`,
+    reason: [
+      ...(quarantined === null ? [] : [quarantineText(quarantined)]),
+      choice.reason,
+      ...(movingTo === null ? [] : [`to be moved to ${movingTo}`]),
+    ].join('; '),
   };
+}
+
+function quarantineText({ until, actor, reason }: QuarantineEntry): string {
+  return `quarantined by ${actor} until ${new Date(until).toISOString()}: ${reason}`;
 }
 
 function runtimePin({ pins }: HealthRecord, tenant: string): string | null {

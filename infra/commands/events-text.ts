@@ -8,6 +8,7 @@ type EventDetails = {
   pin?: { tenant: string; cell: string | null };
   cutOver?: { to?: string; from?: string; buckets: number; tenants: number };
   waitingFor?: string[];
+  quarantine?: { tenant: string; what: string };
 };
 
 /** An event of `GET /v1/events`, as far as it is told. */
@@ -31,14 +32,16 @@ export function eventText(event: EventTold): string {
   return spelledOut(`${at} ${cell} epoch ${epoch}: ${what}; ${cause}, ${actor}: ${reason}`);
 }
 
-/** What the details say beside the state: of a handover how far it is, and of what; why a failover is held back. */
-function partsOf({ phase, share, held, pin, cutOver, waitingFor }: EventDetails): string[] {
+/** What the details say beside the state: of a handover how far it is, and of what; why a failover is held back; who is quarantined. */
+function partsOf(details: EventDetails): string[] {
+  const { phase, share, held, pin, cutOver, waitingFor, quarantine } = details;
   const parts: string[] = [];
   if (held !== undefined) parts.push(`held back (${held})`);
   if (phase !== undefined) parts.push(phase);
   if (pin !== undefined) parts.push(`pin of ${pin.tenant}: ${pin.cell ?? 'none'}`);
   else if (cutOver !== undefined) parts.push(cutOverText(cutOver));
   else if (share !== undefined) parts.push(`${share} % away`);
+  if (quarantine !== undefined) parts.push(`quarantine of ${quarantine.tenant}: ${quarantine.what}`);
   if (waitingFor !== undefined) parts.push(`waited for ${waitingFor.join(' · ')}`);
   return parts;
 }

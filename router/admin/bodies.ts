@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { faultLine, faultsOf } from '../faults.ts';
+import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { problem } from './problem.ts';
 
 /** A week: what is meant to last for longer belongs into the fleet file. */
@@ -18,24 +19,27 @@ const words = (name: string) => {
     .max(200, `too long ${allowed}`);
 };
 
+const reason = words('a reason');
+const owner = words('an owner');
+
 /** Of whatever ends something, or brings it back. */
 const wordsOfEnd = {
-  reason: words('a reason'),
-  owner: words('an owner'),
+  reason,
+  owner,
   override: z
     .array(z.string().max(64), 'not a list (allowed: names of safety rules)')
     .max(16)
     .default(() => []),
 };
 
-/** Of whatever stays until its time has passed; `expiresIn` is in seconds. */
-const wordsOfStay = {
-  ...wordsOfEnd,
-  expiresIn: z
-    .int(`missing or not whole seconds ${EXPIRY_ALLOWED}`)
-    .min(1, `out of range ${EXPIRY_ALLOWED}`)
-    .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`),
-};
+/** In seconds. */
+const expiresIn = z
+  .int(`missing or not whole seconds ${EXPIRY_ALLOWED}`)
+  .min(1, `out of range ${EXPIRY_ALLOWED}`)
+  .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`);
+
+/** Of whatever stays until its time has passed. */
+const wordsOfStay = { ...wordsOfEnd, expiresIn };
 
 export const endBody = z.strictObject(wordsOfEnd);
 
@@ -57,6 +61,47 @@ export const pinBody = z.strictObject({
   cell: z.string('missing (allowed: the home, or its neighbour)').max(128),
 });
 
+/** No safety rule speaks against refusing a tenant, or letting it in. */
+export const quarantineBody = z.strictObject({ reason, owner, expiresIn });
+
+export const releaseBody = z.strictObject({ reason: reason.optional(), owner: owner.optional() });
+
+const cellName = (allowed: string) => z.string(`missing (allowed: ${allowed})`).max(128);
+const RANGES_ALLOWED = '(allowed: [[from, to], …], 0–65535, 1–1000 of them)';
+const TENANTS_ALLOWED = '(allowed: a list of 1–100)';
+const bucket = z.int(`not a bucket ${RANGES_ALLOWED}`).min(0).max(65_535, `not a bucket ${RANGES_ALLOWED}`);
+
+/** Either buckets or tenants, all of which are at one home: `from`, or whichever it is. */
+export const cutOverBody = z
+  .strictObject({
+    ...wordsOfEnd,
+    to: cellName('the cell that they are to move to'),
+    from: cellName('the cell that is their home now').optional(),
+    buckets: z
+      .array(
+        z
+          .tuple([bucket, bucket], `not a range ${RANGES_ALLOWED}`)
+          .refine(([from, to]) => from <= to, `not a range ${RANGES_ALLOWED}`),
+        `not a list ${RANGES_ALLOWED}`,
+      )
+      .min(1, `empty ${RANGES_ALLOWED}`)
+      .max(1_000, `too many ${RANGES_ALLOWED}`)
+      .optional(),
+    tenants: z
+      .array(
+        z.string().refine(isTenantId, `not a tenant ID (allowed: ${TENANT_ID_ALLOWED})`),
+        TENANTS_ALLOWED,
+      )
+      .min(1, `empty ${TENANTS_ALLOWED}`)
+      .max(100, `too many ${TENANTS_ALLOWED}`)
+      .optional(),
+  })
+  .refine(({ buckets, tenants }) => (buckets === undefined) !== (tenants === undefined), {
+    path: ['buckets'],
+    error: 'missing, or beside tenants (allowed: one of the two)',
+  });
+
+export type CutOverBody = z.infer<typeof cutOverBody>;
 export type EndBody = z.infer<typeof endBody>;
 export type StayBody = EndBody & { expiresIn: number };
 

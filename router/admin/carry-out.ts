@@ -6,7 +6,7 @@ import { handOver, type HandOverAnswer, type HandOverParts } from './hand-over.t
 import { problem } from './problem.ts';
 
 /** What can be in the way, in words; `docs/admin.md` tells of each. */
-export const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
+export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', string>> = {
   'not-found': 'No router has told the store of this cell yet.',
   'no-neighbour': 'This cell has no neighbour.',
   'target-away': "The neighbour's own tenants are at this cell.",
@@ -19,6 +19,7 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
   'old-routers': 'A live router is of a release that can not take part in a handover.',
   'not-at-home': 'Both homes must serve all of their tenants themselves, and none of them be pinned.',
   'third-cell': 'A pin is to the home or to its neighbour. Elsewhere a tenant has to be moved.',
+  'other-fleets': 'Not every live router has this fleet file in force.',
   'too-many-pins': 'The home has as many pins as one can have.',
 };
 

@@ -5,8 +5,10 @@ import type { FleetHolder } from '../fleet/holder.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Store } from '../health/store.ts';
 import { authorize } from './auth.ts';
+import { routeCutOvers } from './cut-over.ts';
 import { routePins } from './pins.ts';
 import { problem } from './problem.ts';
+import { routeQuarantine } from './quarantine.ts';
 import { routeShares } from './shares.ts';
 
 export type OperationParts = { config: Config; fleets: FleetHolder; monitor: Monitor; store: Store };
@@ -38,5 +40,7 @@ export function routeOperations(server: FastifyInstance, parts: OperationParts):
     });
     routeShares(scope, parts);
     routePins(scope, parts);
+    routeQuarantine(scope, parts);
+    routeCutOvers(scope, parts);
   });
 }

@@ -8,6 +8,7 @@ export const STATUS = {
   'admin-disabled': 403,
   'not-found': 404,
   'safety-rule': 409,
+  'quarantine-full': 409,
   'internal-error': 500,
   'handover-undone': 503,
   'plan-busy': 503,

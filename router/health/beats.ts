@@ -1,5 +1,7 @@
 // The beat: tells the store this router's votes each second, and at once when one changes, and hears what is decided.
 import type { Logger } from 'pino';
+import type { QuarantineEntry } from './quarantine.ts';
+import type { QuarantineList } from './quarantine-list.ts';
 import type { Held, HealthRecord } from './record.ts';
 import { RefusalMarks } from './refusal-marks.ts';
 import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
@@ -19,6 +21,10 @@ export type BeatEvents = {
   records(): readonly HealthRecord[];
   /** The store told records. */
   heard(records: readonly HealthRecord[]): void;
+  /** What this router knows of the quarantine, for a store that knows less, and of one that does. */
+  quarantine: Pick<QuarantineList, 'entries' | 'merge'>;
+  /** The store took what this beat told. */
+  taken(beat: Beat): void;
   replied(reply: BeatReply): void;
   unanswered(): void;
 };
@@ -128,27 +134,36 @@ export class Beats {
 
   /** One beat; to a store that lost its memory the records are brought back first. */
   async #exchange(): Promise<BeatReply> {
-    const message = this.#message();
-    const reply = await this.#store.beat(message);
-    this.refusals.told(message.refused);
+    const reply = await this.#tell();
     if (!reply.behind && !this.#toRestore) return reply;
     // What it knows more of counts, too: where nothing has to be brought, the second reply does not repeat it.
     this.#events.heard(reply.records);
+    const { quarantine } = this.#events;
+    if (reply.behind) quarantine.merge(reply.quarantine ?? []);
     const records = this.#events.records();
     if (reply.behind)
       this.#log.warn({ records: records.length }, 'the store lacks records, bringing them back');
     else this.#log.info({ records: records.length }, 'bringing the store what was known without it');
-    await this.#bring(records);
+    // The list of a store that lost nothing stands as it is: who was let in again must not come back.
+    await this.#bring(records, reply.behind ? quarantine.entries : []);
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     // A stop takes the beat away: another one would have the store wait for a machine that is gone.
-    return this.#stopped ? reply : await this.#store.beat(this.#message());
+    return this.#stopped ? reply : await this.#tell();
   }
 
-  async #bring(records: readonly HealthRecord[]): Promise<void> {
+  async #tell(): Promise<BeatReply> {
+    const message = this.#message();
+    const reply = await this.#store.beat(message);
+    this.refusals.told(message.refused);
+    if (!reply.behind) this.#events.taken(message);
+    return reply;
+  }
+
+  async #bring(records: readonly HealthRecord[], quarantine: readonly QuarantineEntry[]): Promise<void> {
     // Before it waits: what is learnt meanwhile is not among these, and asks for another time.
     this.#toRestore = false;
     try {
-      await this.#store.restore(records, this.#known.revision);
+      await this.#store.restore(records, this.#known.revision, quarantine);
     } catch (error) {
       this.#toRestore = true;
       throw error;

@@ -5,14 +5,17 @@ import { decide } from './decide.ts';
 import { eventIdOrder } from './event-id.ts';
 import { InProcessLedger } from './in-process-ledger.ts';
 import { InProcessLoads } from './in-process-loads.ts';
+import { InProcessQuarantine } from './in-process-quarantine.ts';
 import { incidentEpochs } from './incident.ts';
 import { boundedWish, forcedFailover } from './operate.ts';
+import type { QuarantineChange, QuarantineEntry, QuarantineWish, ReleaseWish } from './quarantine.ts';
 import type { EventEntry, HealthEvent, HealthRecord, HeldWhy, Vote } from './record.ts';
 import {
   BEAT_TTL_MS,
   type Beat,
   type BeatReply,
   type Change,
+  type ChangeListener,
   type ChangeRefusal,
   type FailOver,
   type FailOverRefusal,
@@ -45,7 +48,9 @@ export function createInProcessStore(options: InProcessStoreOptions = {}): Store
     beat: async (one) => state.beat(one),
     change: async (change) => state.change(boundedWish(change)),
     failOver: async (wish) => state.failOver(boundedWish(wish)),
-    restore: async (records, revision) => state.restore(records, revision),
+    quarantine: async (wish) => state.quarantine(boundedWish(wish)),
+    unquarantine: async (wish) => state.unquarantine(boundedWish({ ...wish, expiresInMs: 0 })),
+    restore: async (records, revision, quarantine = []) => state.restore(records, revision, quarantine),
     leave: async (router) => {
       state.machines.delete(router);
       loads.forget(router);
@@ -60,13 +65,16 @@ export function createInProcessStore(options: InProcessStoreOptions = {}): Store
 
 class InProcessState {
   readonly machines = new Map<string, Machine>();
-  readonly listeners: ((records: HealthRecord[], revision: number) => void)[] = [];
+  readonly listeners: ChangeListener[] = [];
   readonly #incarnation: string = randomUUID();
   readonly #clock: () => number;
   readonly #warmUpMs: number;
   readonly #records = new Map<string, HealthRecord>();
   readonly #events: EventWithId[] = [];
   readonly #ledger = new InProcessLedger();
+  readonly #quarantine = new InProcessQuarantine(this.#records, (changes, events) => {
+    this.#commit([], events, changes);
+  });
   #held: ReadonlyMap<string, HeldWhy> = new Map();
   #lost: ReadonlyMap<string, number> = new Map();
   #revision = 0;
@@ -89,11 +97,13 @@ class InProcessState {
     for (const refusals of boundedRefusals(beat.refused)) this.#ledger.add(refusals);
     const current = beat.knownIncarnation === this.#incarnation && beat.knownRevision === this.#revision;
     return {
+      storeMs: now,
       revision: this.#revision,
       incarnation: this.#incarnation,
       behind,
       passive: false,
       records: current ? [] : structuredClone([...this.#records.values()]),
+      quarantine: current ? null : this.#quarantine.entries,
       routers: this.#routers(now, beat.router),
       held: this.#heldOf(beat),
     };
@@ -119,10 +129,19 @@ class InProcessState {
     return structuredClone({ record });
   }
 
-  restore(restored: readonly HealthRecord[], known: number): void {
+  quarantine(wish: QuarantineWish): { entry: QuarantineEntry } | { refused: 'too-many' } {
+    return this.#quarantine.quarantine(wish, this.#clock());
+  }
+
+  unquarantine(wish: ReleaseWish): { entry: QuarantineEntry } | { refused: 'not-found' } {
+    return this.#quarantine.release(wish, this.#clock());
+  }
+
+  restore(restored: readonly HealthRecord[], known: number, quarantine: readonly QuarantineEntry[]): void {
     const changed = restored.filter(({ home, epoch }) => epoch > (this.#records.get(home)?.epoch ?? 0));
-    this.#revision = Math.max(this.#revision, known) + (changed.length > 0 ? 1 : 0);
-    this.#changeRecords(structuredClone(changed));
+    const refused = this.#quarantine.restore(quarantine, this.#clock());
+    this.#revision = Math.max(this.#revision, known) + (changed.length > 0 ? 1 : 0) + refused.length;
+    this.#changeRecords(structuredClone(changed), refused);
   }
 
   eventsAfter(limit: number, after: string | undefined): HealthEvent[] {
@@ -139,9 +158,13 @@ class InProcessState {
   #decide(now: number, beat: Beat): void {
     const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs } = beat;
     const machines = [...this.machines];
+    const live = this.#live();
+    const warmingUp = Math.abs(now - this.#heardSince) < this.#warmUpMs;
+    // Before any verdict: nothing is to move for the sake of a tenant that is refused from now on.
+    this.#quarantine.look({ now, live, warmingUp, accusations: beat.accusations });
     const decision = decide({
       now,
-      live: this.#live(),
+      live,
       confirmations: new Map(machines.map(([id, { confirmations }]) => [id, confirmations])),
       handoverMs,
       handsOver: true,
@@ -151,7 +174,7 @@ class InProcessState {
       minDwellMs,
       neighbourLostMs,
       maxFailedOver,
-      warmingUp: Math.abs(now - this.#heardSince) < this.#warmUpMs,
+      warmingUp,
       lost: this.#lost,
       held: this.#held,
     });
@@ -160,16 +183,18 @@ class InProcessState {
     this.#commit(decision.changed, decision.events);
   }
 
-  #commit(changed: HealthRecord[], events: EventEntry[]): void {
-    this.#revision += changed.length;
+  #commit(changed: HealthRecord[], events: EventEntry[], quarantine: QuarantineChange[] = []): void {
+    this.#revision += changed.length + quarantine.length;
     for (const event of events) this.#appendEvent(event);
-    this.#changeRecords(changed);
+    this.#changeRecords(changed, quarantine);
   }
 
-  #changeRecords(changed: HealthRecord[]): void {
-    if (changed.length === 0) return;
+  #changeRecords(changed: HealthRecord[], quarantine: QuarantineChange[]): void {
+    if (changed.length + quarantine.length === 0) return;
     for (const record of changed) this.#records.set(record.home, record);
-    for (const listener of this.listeners) listener(structuredClone(changed), this.#revision);
+    for (const listener of this.listeners) {
+      listener(structuredClone(changed), this.#revision, structuredClone(quarantine));
+    }
   }
 
   #appendEvent(event: EventEntry): void {

@@ -1,22 +1,31 @@
 // The health of the fleet as this router sees and shares it: cells watched, votes told, rules in force.
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { canFollow } from '../cut-over.ts';
+import { countBuckets, type CellBuckets } from '../count-buckets.ts';
+import { findHome } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Names } from '../names.ts';
+import type { Placement } from '../placement/placement.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cell-clock.ts';
+import { Confirmations } from './confirmations.ts';
+import { DeathWatch } from './death-watch.ts';
 import type { OpinionState } from './opinion.ts';
 import type { ProbeResult } from './probe.ts';
+import { QuarantineList } from './quarantine-list.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
 import { Rules } from './rules.ts';
 import type { Store } from './store.ts';
+import type { InFlight } from './suspects.ts';
 import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
 
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
 
 export class Monitor {
+  readonly quarantine = new QuarantineList();
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
@@ -24,11 +33,15 @@ export class Monitor {
   readonly #log: Logger;
   readonly #rules: Rules;
   readonly #beats: Beats;
+  readonly #confirmations: Confirmations;
+  readonly #deaths: DeathWatch;
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #lostListeners: ((cell: string) => void)[] = [];
+  #inside: (cell: string) => readonly InFlight[] = () => [];
   #ready = false;
+  #counted: { placement: Placement; moves: number; buckets: ReadonlyMap<string, CellBuckets> } | null = null;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
     this.#config = config;
@@ -40,22 +53,35 @@ export class Monitor {
       placement: fleets.active.placement,
       cellToken: config.CELL_TOKEN ?? null,
       snapshotFile: config.SNAPSHOT_FILE ?? null,
+      handoverMs: config.HANDOVER_MS,
       names,
       log,
     });
+    this.#deaths = new DeathWatch(lossMs(config), (cell) => this.#inside(cell));
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
       records: () => this.#rules.view.records,
-      heard: (records) => this.#rules.learn(records, this.#ready),
-      replied: ({ routers }) => {
-        fleets.consider(routers.map(({ fleetDigest }) => fleetDigest));
+      // The first ones stand at once: until then it is not known where those are at home who are being moved.
+      heard: (records) => this.#rules.learn(records, this.#ready && this.#rules.view.whole),
+      quarantine: this.quarantine,
+      taken: ({ accusations }) => this.#deaths.told(accusations),
+      replied: (reply) => {
+        this.#rules.toldAll();
+        fleets.consider(reply.routers.map(({ fleetDigest }) => fleetDigest));
+        this.quarantine.told(reply);
       },
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
       unanswered: () => fleets.consider([]),
     });
+    this.#confirmations = new Confirmations(() => this.#beats.soon());
+    this.#rules.onChange((records) => this.#confirmations.follow(records));
+    this.#rules.onReady((home, epoch) => this.#confirmations.ready(home, epoch));
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
-      (records) => this.#rules.learn(records, this.#ready),
+      (records, revision, quarantine) => {
+        this.#rules.learn(records, this.#ready);
+        this.quarantine.apply(quarantine, revision);
+      },
       () => this.#beats.soon(),
     );
   }
@@ -74,7 +100,7 @@ export class Monitor {
     await this.#rules.close();
   }
 
-  /** Called with the records that changed, once this router goes by them. */
+  /** Called with the records that changed, once this router goes by them; at once with those that it starts with. */
   onRecords(listener: (records: readonly HealthRecord[]) => void): void {
     this.#rules.onChange(listener);
   }
@@ -87,6 +113,18 @@ export class Monitor {
   /** Called when this router finds a cell that it can not reach any more. */
   onLost(listener: (cell: string) => void): void {
     this.#lostListeners.push(listener);
+  }
+
+  /** `inside` answers who has requests in a cell now. */
+  whoIsInside(inside: (cell: string) => readonly InFlight[]): void {
+    this.#inside = inside;
+  }
+
+  /** This router has nothing inside the cell that loses tenants by the handover of this epoch, and nothing comes to be. */
+  confirmHeld(home: string, epoch: number): void {
+    // By an older fleet file it would not know where they are at home afterwards.
+    if (!canFollow(this.recordOf(home), this.#fleets.active.placement)) return;
+    this.#confirmations.held(home, epoch);
   }
 
   /** A record that the store answered an operator with. */
@@ -205,6 +243,37 @@ export class Monitor {
     return this.#rules.view.recordOf(home);
   }
 
+  /** Whether all that happened to the home is known here, if it is only that nothing ever did. */
+  knows(home: string): boolean {
+    return this.#rules.view.whole || this.#rules.view.knows(home);
+  }
+
+  /** The home that its own cut-overs took a tenant to; null: it had none. */
+  movedTenant(tenant: string): string | null {
+    return this.#rules.view.movedTenant(tenant);
+  }
+
+  /** The home of a tenant of the fleet in force; null: nobody can tell whether it was moved from there. */
+  homeOf(tenant: string): string | null {
+    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
+    return 'refusal' in found ? null : found.home;
+  }
+
+  /** The records of all homes that something was moved from, of some that have left the fleet as well. */
+  get movedFrom(): readonly HealthRecord[] {
+    return this.#rules.view.records.filter(({ moved }) => moved.length > 0);
+  }
+
+  /** How many buckets each cell is the home of, and how many are to be cut over from there; by what is known now. */
+  get buckets(): ReadonlyMap<string, CellBuckets> {
+    const { placement } = this.#fleets.active;
+    const { moves } = this.#rules.view;
+    if (this.#counted?.placement !== placement || this.#counted.moves !== moves) {
+      this.#counted = { placement, moves, buckets: countBuckets(placement, this) };
+    }
+    return this.#counted.buckets;
+  }
+
   hasCell(cell: string): boolean {
     return this.#cells.has(cell);
   }
@@ -215,6 +284,10 @@ export class Monitor {
 
   observeAnswer(cell: string, outcome: AnswerOutcome, tenant: string | null): void {
     this.#cells.get(cell)?.observeAnswer(outcome, tenant);
+  }
+
+  observeBroken(cell: string, one: InFlight): void {
+    this.#deaths.broke(cell, one);
   }
 
   ownStandIn(home: string): string | null {
@@ -241,13 +314,22 @@ export class Monitor {
       const events = {
         turned: (turned: WatchedCell) => this.#turned(turned),
         probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
+        failsAlone: (failing: WatchedCell, tenant: string) => this.#failsAlone(failing, tenant),
       };
       this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#names, events));
     }
     this.#beats.soon();
   }
 
-  #turned({ id, state, vote, unreachable }: WatchedCell): void {
+  #failsAlone({ id }: WatchedCell, tenant: string): void {
+    const { home } = this.#fleets.active.placement.locate(tenant);
+    this.#deaths.failsAlone({ cell: id, home, tenant });
+    this.#beats.soon();
+  }
+
+  #turned(cell: WatchedCell): void {
+    const { id, state, vote, unreachable } = cell;
+    this.#deaths.look(cell);
     const reason = vote?.opinion === 'down' ? vote.reason : undefined;
     this.#log[state === 'down' ? 'warn' : 'info'](
       { cell: id, opinion: state, reason },
@@ -257,12 +339,16 @@ export class Monitor {
     this.#beats.soon();
   }
 
-  #probed({ id, origin }: WatchedCell, { ok, told }: ProbeResult): void {
+  #probed(cell: WatchedCell, { ok, told }: ProbeResult): void {
+    const { id, origin } = cell;
+    // One that was found ill before turns out to be dead.
+    if (this.#deaths.look(cell)) this.#beats.soon();
     if (told !== null) {
       this.#rules.hear(id, told.rules);
       this.#rules.reconcile(id, origin, told.epochs);
     }
-    if (this.#allProbed && this.#rules.adoptShown()) this.#beats.restoreSoon();
+    if (this.#allProbed && this.#rules.adoptShown((cell) => this.isUnreachable(cell)))
+      this.#beats.restoreSoon();
     for (const listener of this.#probeListeners) listener(id, ok);
   }
 
@@ -270,6 +356,7 @@ export class Monitor {
     const votes: Record<string, Vote> = {};
     for (const [id, { vote }] of this.#cells) if (vote !== undefined) votes[id] = vote;
     const { placement, cells } = this.#fleets.active;
+    const accusations = this.#deaths.pending;
     return {
       router: this.#config.ROUTER_ID,
       fleetDigest: this.#fleets.loadedDigest,
@@ -277,7 +364,7 @@ export class Monitor {
       homes: placement.cells.map((home) => ({
         home,
         neighbour: placement.neighbourOf(home),
-        buckets: placement.bucketsOf(home),
+        buckets: this.buckets.get(home)?.owned ?? 0,
         zone: cells.get(home)?.zone ?? null,
       })),
       minDwellMs: this.#config.MIN_DWELL_MS,
@@ -285,7 +372,13 @@ export class Monitor {
       maxFailedOver: this.#config.MAX_FAILED_OVER,
       handoverMs: this.#config.HANDOVER_MS,
       fleetInForce: this.#fleets.loadedDigest === this.#fleets.active.digest,
-      confirmations: {},
+      confirmations: this.#confirmations.told,
+      ...(accusations === undefined ? {} : { accusations }),
     };
   }
+}
+
+/** However little traffic a cell has, probes find it lost within this time of its death. */
+function lossMs({ FALL, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS }: Config): number {
+  return (FALL + 1) * (PROBE_INTERVAL_MS + PROBE_TIMEOUT_MS);
 }

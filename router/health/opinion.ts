@@ -43,6 +43,11 @@ export class Opinion {
     return { opinion: 'down', evidence: this.#evidence, reason: this.#reason };
   }
 
+  /** The one tenant that fails while the cell answers the others: for its sake the cell is not given up. */
+  get failsAlone(): string | null {
+    return this.#state === 'down' ? null : this.#answers.alone;
+  }
+
   /** A probe that the cell answered well. */
   probeSucceeded(): void {
     this.#bad = 0;

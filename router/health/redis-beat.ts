@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { script, VERDICT_PARTS, type RedisCalls } from './redis-calls.ts';
 import type { Keys } from './redis-ledger.ts';
+import { boundedAccusations } from './suspects.ts';
 import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
 import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
 import { SILENCE_MS } from './warm-up.ts';
@@ -13,6 +14,8 @@ const BEAT = script(
   'way-home',
   'begin-handover',
   'budget',
+  'quarantine',
+  'suspects',
   'decide',
   'beat',
 );
@@ -25,8 +28,8 @@ type Setting = {
   now: (() => number) | undefined;
 };
 
-/** The records as they are stored; the caller reads them. */
-type RawReply = Omit<BeatReply, 'records'> & { raw: string[] };
+/** The records and the quarantine as they are stored; the caller reads them. */
+type RawReply = Omit<BeatReply, 'records' | 'quarantine'> & { raw: string[]; rawQuarantine: string[] | null };
 
 /** What the last reply said of the store; empty before the first one. */
 type Known = { knownRevision?: number; knownIncarnation?: string };
@@ -63,9 +66,9 @@ export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
     const [storeMs, ...taken] = parsed.data;
     clockOffsetMs = storeMs - performance.now();
     if (taken.length === 0) throw new StoreUnavailable('Redis read the beat too late');
-    const [revision, incarnation, behind, passive, routers, held, raw] = taken;
+    const [revision, incarnation, behind, passive, routers, held, raw, rawQuarantine] = taken;
     if (!behind) known = { knownRevision: revision, knownIncarnation: incarnation };
-    return { revision, incarnation, behind, passive, routers, held, raw };
+    return { storeMs, revision, incarnation, behind, passive, routers, held, raw, rawQuarantine };
   }
   return { beat, known: () => known };
 }
@@ -90,9 +93,22 @@ function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs,
     neighbourLostMs,
     handoverMs,
     maxFailedOver,
+    ...accused(beat),
     ...(now === undefined ? {} : { now: now() }),
     ...(now === undefined && lateAt !== null ? { lateAt } : {}),
   });
+}
+
+/** In rows: mostly there are none. */
+function accused({ accusations }: Beat): object {
+  if (accusations === undefined) return {};
+  const { deaths, failing } = boundedAccusations(accusations);
+  const rows = deaths.map(({ cell, many, tenants }) => {
+    return [cell, Number(many), tenants.map(({ home, tenant, again }) => [home, tenant, Number(again)])];
+  });
+  return {
+    accusations: { deaths: rows, failing: failing.map(({ cell, home, tenant }) => [cell, home, tenant]) },
+  };
 }
 
 /** `ARGV[2]`: what the store keeps of this machine, line by line. */

@@ -5,6 +5,8 @@ import type { HealthEvent } from './record.ts';
 import { beatCaller } from './redis-beat.ts';
 import { redisCalls, script, STATE_PARTS } from './redis-calls.ts';
 import { tellLoad, toldLoads } from './redis-loads.ts';
+import { entryRows, quarantineCaller } from './redis-quarantine.ts';
+import { readEntry } from './quarantine-wire.ts';
 import { keysOf, tenantSecondsOf } from './redis-ledger.ts';
 import { subscribeTo, type Subscription } from './redis-subscription.ts';
 import { parseRedisUrl } from './redis-url.ts';
@@ -13,7 +15,7 @@ import { BEAT_TTL_MS, PROTOCOL, type Store } from './store.ts';
 import { readChange, readEvent, readLoad, readRecord } from './wire.ts';
 
 const TIMEOUT_MS = 1_000;
-const RESTORE = script(...STATE_PARTS, 'restore');
+const RESTORE = script(...STATE_PARTS, 'quarantine', 'restore');
 
 export type RedisStoreOptions = {
   /** `REDIS_URL`, in any form that `parseRedisUrl` reads. */
@@ -62,23 +64,28 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     return JSON.stringify({ channel, protocol, name: randomUUID(), ttlMs: BEAT_TTL_MS, now, ...question });
   }
 
-  const wishes = wishCaller(calls, {
+  const wishing = {
     keys: keys.shared,
-    ask: (question) => ask({ ...question, ...beats.known() }),
+    ask: (question: Record<string, unknown>) => ask({ ...question, ...beats.known() }),
     onMalformed: () => (malformed += 1),
-  });
+  };
+  const wishes = wishCaller(calls, wishing);
+  const quarantines = quarantineCaller(calls, wishing);
 
   return {
     kind: 'redis',
     malformedCount: () => malformed,
     async beat(one) {
-      const { raw, ...reply } = await beats.beat(one);
-      return { ...reply, records: wellFormed(raw.map(readRecord)) };
+      const { raw, rawQuarantine, ...reply } = await beats.beat(one);
+      const quarantine = rawQuarantine === null ? null : wellFormed(rawQuarantine.map(readEntry));
+      return { ...reply, records: wellFormed(raw.map(readRecord)), quarantine };
     },
     ...wishes,
-    async restore(records, revision) {
+    ...quarantines,
+    async restore(records, revision, quarantine = []) {
       const args = records.flatMap((record) => [record.home, String(record.epoch), JSON.stringify(record)]);
-      await calls.run(RESTORE, keys.shared, [ask({ knownRevision: revision }), ...args]);
+      const question = ask({ knownRevision: revision, quarantine: entryRows(quarantine) });
+      await calls.run(RESTORE, keys.shared, [question, ...args]);
     },
     async leave(router) {
       await calls.call((client) => client.hdel(keys.routers, router));
@@ -106,7 +113,8 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       subscription = subscribeTo(address, timeoutMs, channel, onStale, (message) => {
         const change = readChange(message);
         malformed += change?.malformed ?? 1;
-        if (change !== null && change.records.length > 0) onChange(change.records, change.revision);
+        if (change === null || change.records.length + change.quarantine.length === 0) return;
+        onChange(change.records, change.revision, change.quarantine);
       });
     },
     async close() {

@@ -62,7 +62,8 @@ export function wishCaller(calls: RedisCalls, { keys, ask, onMalformed }: Settin
   };
 }
 
-function undecided(answer: 'behind' | 'passive'): StoreUnavailable {
+/** Nothing may be decided for an operator now. */
+export function undecided(answer: 'behind' | 'passive'): StoreUnavailable {
   return new StoreUnavailable(
     answer === 'behind'
       ? 'the store lost records and has not got them back yet'

@@ -1,6 +1,8 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
 import type { HomeLoad } from './load.ts';
+import type { QuarantineChange, QuarantineEntry, QuarantineWish, ReleaseWish } from './quarantine.ts';
 import type { Cause, HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
+import type { Accusations } from './suspects.ts';
 
 /**
  * A machine counts while its last beat is younger than this: two beats may be lost. A little less than 3 s, so that a
@@ -53,6 +55,8 @@ export type Beat = {
   confirmations: Record<string, Confirmation>;
   /** Safe to bring again when a beat was not answered. */
   refused: readonly Refusals[];
+  /** Which tenants may have killed a cell, or fail alone; absent: none. Safe to bring again. */
+  accusations?: Accusations;
   /** The newest `revision` this machine has seen; 0 at start. */
   knownRevision: number;
   /** The store's `incarnation` that `knownRevision` belongs to; null at start. */
@@ -70,12 +74,16 @@ export type Confirmation = {
 };
 
 export type BeatReply = {
-  /** Grows by one with every changed record. */
+  /** Epoch milliseconds of the store's clock, as it answered. */
+  storeMs: number;
+  /** Grows by one with every changed record, and with every change of the quarantine. */
   revision: number;
   /** A random name the store gives itself when it is empty: another one means that it was emptied meanwhile. */
   incarnation: string;
   /** All records when revision or incarnation differ from the known ones, else none. */
   records: HealthRecord[];
+  /** The whole quarantine when revision or incarnation differ from the known ones, else null: it is as it was. */
+  quarantine: QuarantineEntry[] | null;
   /** The machines that beat within `BEAT_TTL_MS`, this one included, by name. */
   routers: LiveRouter[];
   /** Homes that are down and held back all the same, by name: each is an alarm. */
@@ -176,6 +184,12 @@ export type ChangeRefusal =
     }
   | { refused: 'target-down' | 'target-drained' | 'not-caught-up'; rule: SafetyRule };
 
+export type ChangeListener = (
+  records: HealthRecord[],
+  revision: number,
+  quarantine: readonly QuarantineChange[],
+) => void;
+
 /**
  * Where votes become verdicts. Every call rejects within a bound of its own when the store does not answer
  * (`StoreUnavailable`); no call is ever made on behalf of a waiting request.
@@ -194,8 +208,19 @@ export interface Store {
    * share or pin again, with another end) the record is open at once.
    */
   change(change: Change): Promise<{ record: HealthRecord } | ChangeRefusal>;
-  /** Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. */
-  restore(records: readonly HealthRecord[], revision: number): Promise<void>;
+  /** Refuses a tenant, until it expires. Rejects with `StoreUnavailable`, too, while the store is behind or passive. */
+  quarantine(wish: QuarantineWish): Promise<{ entry: QuarantineEntry } | { refused: 'too-many' }>;
+  /** Lets a tenant in again; answers with the entry that is gone. Rejects as `quarantine` does. */
+  unquarantine(wish: ReleaseWish): Promise<{ entry: QuarantineEntry } | { refused: 'not-found' }>;
+  /**
+   * Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. Tenants of
+   * `quarantine` that are not refused there are again, if their time is not over.
+   */
+  restore(
+    records: readonly HealthRecord[],
+    revision: number,
+    quarantine?: readonly QuarantineEntry[],
+  ): Promise<void>;
   /** Takes the machine's beat and load away at once: a clean stop leaves no vote behind. */
   leave(router: string): Promise<void>;
   /** Keeps what this machine's own requests load each home with, until `LOAD_TTL_MS` later. Homes without load are absent. */
@@ -204,8 +229,11 @@ export interface Store {
   loads(routers: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
   /** Newest first. `after`: an event id; only newer ones are returned. */
   events(limit: number, after?: string): Promise<HealthEvent[]>;
-  /** Is called with each changed record as soon as it is known, and with `stale` when some may have been missed. */
-  subscribe(onChange: (records: HealthRecord[], revision: number) => void, onStale: () => void): void;
+  /**
+   * Is called with each changed record, and each change of the quarantine, as soon as it is known, and with `stale` when
+   * some may have been missed.
+   */
+  subscribe(onChange: ChangeListener, onStale: () => void): void;
   close(): Promise<void>;
 }
 

@@ -8,14 +8,15 @@ const RATIO = 0.5;
 const WINDOW_MS = 2_000;
 
 type Count = { answers: number; marked: number };
+type OfTenant = Count & { tenant: string };
 
 export class TrafficWindow {
   #sinceMs = Number.NEGATIVE_INFINITY;
   #all: Count = { answers: 0, marked: 0 };
   /** Of a window's tenants alone: no longer than its answers are many. */
-  readonly #byTenant = new Map<string, Count>();
+  readonly #byTenant = new Map<string, OfTenant>();
   /** The tenant with the most marked answers. */
-  #loudest: Count | null = null;
+  #loudest: OfTenant | null = null;
 
   /** `marked`: whether this answer is of the kind that is watched for. `nowMs`: any monotonic clock. */
   count(marked: boolean, tenant: string | null, nowMs: number): void {
@@ -45,6 +46,17 @@ export class TrafficWindow {
     return nowMs - this.#sinceMs <= WINDOW_MS && this.exceeded;
   }
 
+  /**
+   * The tenant that has all of the marked answers, where these are at least half of enough, and the others have enough
+   * without any; '' are the requests without a tenant. Null: there is none.
+   */
+  get alone(): string | null {
+    const { answers, marked } = this.#all;
+    if (this.#loudest === null || answers < MIN_ANSWERS || marked / answers < RATIO) return null;
+    const others = answers - this.#loudest.answers;
+    return others >= MIN_OF_OTHERS && marked === this.#loudest.marked ? this.#loudest.tenant : null;
+  }
+
   /** In words, for a vote's reason. */
   get words(): string {
     return `${this.#all.marked} of ${this.#all.answers} answers`;
@@ -61,10 +73,10 @@ export class TrafficWindow {
     this.#loudest = null;
   }
 
-  #countOf(tenant: string): Count {
+  #countOf(tenant: string): OfTenant {
     const known = this.#byTenant.get(tenant);
     if (known !== undefined) return known;
-    const count = { answers: 0, marked: 0 };
+    const count = { tenant, answers: 0, marked: 0 };
     this.#byTenant.set(tenant, count);
     return count;
   }

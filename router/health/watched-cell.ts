@@ -2,6 +2,7 @@
 import type { Config } from '../config.ts';
 import type { CellClock } from './cell-clock.ts';
 import type { Names } from '../names.ts';
+import { LoneFailure } from './lone-failure.ts';
 import { Opinion, type OpinionState } from './opinion.ts';
 import { Probe, type ProbeResult } from './probe.ts';
 import { Prober } from './prober.ts';
@@ -19,6 +20,8 @@ type ProbeConfig = Pick<Config, 'PROBE_INTERVAL_MS' | 'PROBE_TIMEOUT_MS' | 'FALL
 export type CellEvents = {
   /** The opinion of the cell has changed. */
   turned(cell: WatchedCell): void;
+  /** One tenant has failed for long while the cell answered the others. */
+  failsAlone(cell: WatchedCell, tenant: string): void;
   /** A probe was answered, or was not; what it told has been taken in. */
   probed(cell: WatchedCell, result: ProbeResult): void;
 };
@@ -30,6 +33,7 @@ export class WatchedCell {
   readonly #opinion: Opinion;
   readonly #prober: Prober;
   readonly #overload = new TrafficWindow();
+  readonly #loneFailure = new LoneFailure();
   readonly #events: CellEvents;
   #version: string | null = null;
   #versionSinceMs: number | null = null;
@@ -93,7 +97,10 @@ export class WatchedCell {
     const nowMs = performance.now();
     this.#overload.count(outcome === 'overloaded', tenant, nowMs);
     this.#observe(() => this.#opinion.observeAnswer(outcome === 'bad', tenant, nowMs));
-    if (outcome === 'bad') this.#prober.hurry();
+    if (outcome !== 'bad') return;
+    this.#prober.hurry();
+    const alone = this.#loneFailure.look(this.#opinion.failsAlone, nowMs);
+    if (alone !== null && alone !== '') this.#events.failsAlone(this, alone);
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,8 @@
 // What Redis holds is hostile input: anybody may have written it. These schemas let through what is well formed.
 import { z } from 'zod';
 import type { HomeLoad } from './load.ts';
+import type { QuarantineChange } from './quarantine.ts';
+import { readQuarantineChange } from './quarantine-wire.ts';
 import type { EventEntry, HealthEvent, HealthRecord } from './record.ts';
 import type { SafetyRule } from './store.ts';
 
@@ -88,7 +90,11 @@ const event = z.object({
   details: z.record(z.string(), z.unknown()).nullable(),
 }) satisfies z.ZodType<EventEntry>;
 
-const change = z.object({ revision: z.int().min(0), records: z.array(z.unknown()) });
+const change = z.object({
+  revision: z.int().min(0),
+  records: z.array(z.unknown()),
+  quarantine: z.array(z.unknown()).default([]),
+});
 
 const storeMs = z.coerce.number().int();
 
@@ -114,6 +120,7 @@ export const beatAnswer = z.union([
       .transform((flat) => rowsOf(flat, 2).map(([home, why]) => ({ home, why })))
       .pipe(z.array(z.object({ home: z.string(), why: heldWhy }))),
     z.array(z.string()),
+    z.array(z.string()).nullable(),
   ]),
 ]);
 
@@ -185,16 +192,27 @@ export function readEvent(id: string, json: string): Omit<HealthEvent, 'tenantSe
   return data === undefined ? null : { id, ...data };
 }
 
-/**
- * A published change. `malformed` counts the records that were left out; null: the message itself is malformed.
- */
-export function readChange(
-  json: string,
-): { revision: number; records: HealthRecord[]; malformed: number } | null {
+/** What was published. `malformed` counts what was left out of it. */
+type Published = {
+  revision: number;
+  records: HealthRecord[];
+  quarantine: QuarantineChange[];
+  malformed: number;
+};
+
+/** A published change; null: the message itself is malformed. */
+export function readChange(json: string): Published | null {
   const { data } = change.safeParse(parsed(json));
   if (data === undefined) return null;
   const records = data.records.flatMap((one) => record.safeParse(one).data ?? []);
-  return { revision: data.revision, records, malformed: data.records.length - records.length };
+  const quarantine = data.quarantine.flatMap((one) => readQuarantineChange(one) ?? []);
+  const all = data.records.length + data.quarantine.length;
+  return {
+    revision: data.revision,
+    records,
+    quarantine,
+    malformed: all - records.length - quarantine.length,
+  };
 }
 
 const homes = z.array(cell).max(20_000);

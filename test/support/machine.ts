@@ -1,5 +1,6 @@
 // One router as its store sees it: it beats, remembers what it was told, and brings it back when the store forgot.
 import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
+import type { QuarantineEntry } from '../../router/health/quarantine.ts';
 import type { Beat, BeatReply, Store } from '../../router/health/store.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
@@ -35,6 +36,10 @@ export type MachineSetting = Pick<Beat, 'minDwellMs' | 'neighbourLostMs' | 'maxF
 export type Machine = {
   id: string;
   records: Map<string, HealthRecord>;
+  /** The tenants that it knows to be refused, as last told. */
+  quarantine: readonly QuarantineEntry[];
+  /** Told with the next beats. */
+  accusations?: Beat['accusations'];
   /** One beat, and no more: the reply shows whether the store is behind. */
   beatOnce(votes: Record<string, Vote>, refused?: Beat['refused']): Promise<BeatReply>;
   /** Beats; brings its records back to a store that is behind, and beats again. */
@@ -53,6 +58,7 @@ export function machineOf(
   const machine: Machine = {
     id,
     records,
+    quarantine: [],
     async beatOnce(votes, refused = []) {
       const reply = await store.beat({
         router: id,
@@ -66,6 +72,7 @@ export function machineOf(
         fleetInForce: true,
         confirmations: {},
         refused,
+        ...(machine.accusations === undefined ? {} : { accusations: machine.accusations }),
         ...setting,
         knownRevision: known.revision,
         knownIncarnation: known.incarnation,
@@ -73,7 +80,8 @@ export function machineOf(
       for (const record of reply.records) {
         if (record.epoch > (records.get(record.home)?.epoch ?? 0)) records.set(record.home, record);
       }
-      if (reply.behind) await store.restore([...records.values()], known.revision);
+      if (reply.behind) await store.restore([...records.values()], known.revision, machine.quarantine);
+      else machine.quarantine = reply.quarantine ?? machine.quarantine;
       known = reply;
       return reply;
     },

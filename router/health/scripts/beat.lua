@@ -13,8 +13,8 @@
 -- ARGV[4…] the marks for KEYS[4…], each as a JSON list
 --
 -- Returns {now, revision, incarnation, behind: 0 or 1, passive: 0 or 1, {machine, fleetDigest, age in ms, current: "0" or
--- "1", …}, {home, why it is held back, …}, {record as JSON, …}}: the records only where revision or incarnation differ
--- from the known ones. {now} alone past lateAt.
+-- "1", …}, {home, why it is held back, …}, {record as JSON, …}, {quarantined tenant as JSON, …} or nothing}: the
+-- records and the quarantine only where revision or incarnation differ from the known ones. {now} alone past lateAt.
 
 local LEDGER_TTL_S = 7 * 24 * 3600
 
@@ -92,6 +92,14 @@ local function recordsOf(state)
   return records
 end
 
+-- Nothing where the machine knows it.
+local function refusedOf(state)
+  if ASK.knownIncarnation == state.incarnation and ASK.knownRevision == state.revision then return false end
+  local list = {}
+  for _, entry in pairs((quarantineOf(state))) do list[#list + 1] = entry.json end
+  return list
+end
+
 local now = clock()
 if ASK.lateAt and now > ASK.lateAt then return { whole(now) } end
 local state, rules = readState(), rulesOf(ARGV[3])
@@ -116,8 +124,12 @@ if not passive then
   forget(silent)
   forget(unreadable)
   raiseProtocol(state, commonProtocol(live))
-  if not behind then commit(state, decide(rules, state, heard(live), now)) end
+  if not behind then
+    local votes = heard(live)
+    lookAtTenants(state, votes, now)
+    commit(state, decide(rules, state, votes, now))
+  end
   keepLedger()
 end
 return { whole(now), whole(state.revision), state.incarnation or '', behind and 1 or 0, passive and 1 or 0,
-  routersOf(live, state, now), heldOf(rules, state), recordsOf(state) }
+  routersOf(live, state, now), heldOf(rules, state), recordsOf(state), refusedOf(state) }

@@ -2,13 +2,25 @@
 -- A state that a newer release leads is left to it.
 --
 -- ARGV[1]  ASK; knownRevision: the state's becomes at least that, and one more if a record changed, so that every other
---          machine reads the records again
+--          machine reads the records again; quarantine (or none): [[tenant, until, since, entry as JSON], …]
 -- ARGV[2…] home, epoch, record as JSON, for each record
 --
 -- Returns the number of records that changed.
 
 local function epochOf(state, home)
   return state.json[home] and recordIn(state, home).epoch or 0
+end
+
+-- Who is refused there already stays so by that; whose time is over is not brought back.
+local function refusedAgain(state, now)
+  local changes, list, size = {}, quarantineOf(state)
+  for _, row in ipairs(ASK.quarantine or {}) do
+    local entry = { json = row[4], till = row[2], since = row[3] }
+    if not list[row[1]] and size < QUARANTINE_MAX and not isOver(entry, now) then
+      changes[#changes + 1], size = { tenant = row[1], entry = entry }, size + 1
+    end
+  end
+  return changes
 end
 
 local state = readState()
@@ -30,4 +42,6 @@ if #changed > 0 then
   redis.call('PUBLISH', ASK.channel,
     '{"revision":' .. whole(revision) .. ',"records":[' .. table.concat(changed, ',') .. ']}')
 end
+state.revision = revision
+commitQuarantine(state, refusedAgain(state, clock()), {})
 return #changed

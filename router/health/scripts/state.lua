@@ -4,6 +4,7 @@
 --   record:<home>  record as JSON. Fields that this release does not know stay as they are
 --   held:<home>    why the home is held back, as the last event said
 --   lost:<home>    when the neighbour that stands in for it was first seen down (ms)
+--   quarantine:…, dying:…, suspects:…    see quarantine.lua and suspects.lua
 
 local WHYS = { ['budget'] = true, ['no-target'] = true, ['suspect-release'] = true, ['warming-up'] = true }
 local SCALARS = { ['incarnation'] = true, ['revision'] = true, ['protocol'] = true, ['since'] = true }
@@ -15,9 +16,10 @@ local AT_HOME = '^{"home":"[^"]*","neighbour":"?([^",]*)"?,"state":"serving","ph
 
 -- The state: records as JSON (`json`) and, where one was looked into, decoded (`records`), both by home; `plain`: the
 -- neighbour in each record that showed that it is plainly at home; `away`: all other homes with a record. `damaged`: homes
--- whose record is none: it counts as lost.
+-- whose record is none: it counts as lost. `others`: the fields that are not read here.
 local function readState()
-  local state = { json = {}, records = {}, plain = {}, away = {}, held = {}, lost = {}, damaged = {} }
+  local state = { json = {}, records = {}, plain = {}, away = {}, held = {}, lost = {}, others = {},
+    damaged = {} }
   local all = redis.call('HGETALL', STATE)
   for i = 1, #all, 2 do
     local field, value = all[i], all[i + 1]
@@ -33,6 +35,8 @@ local function readState()
       state.lost[string.sub(field, 6)] = tonumber(value)
     elseif SCALARS[field] then
       state[field] = value
+    else
+      state.others[field] = value
     end
   end
   for home in pairs(state.away) do

@@ -64,6 +64,7 @@ test('Retry-After is there only where waiting helps', () => {
     'cell-unavailable',
     'keys-unavailable',
     'router-not-ready',
+    'tenant-quarantined',
     'tenant-rate-limited',
   ]);
 });

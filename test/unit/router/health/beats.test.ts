@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { Beats } from '../../../../router/health/beats.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import { QuarantineList } from '../../../../router/health/quarantine-list.ts';
 import type { HealthRecord } from '../../../../router/health/record.ts';
 import type { Store } from '../../../../router/health/store.ts';
 import { awayRecord, homesOf } from '../../../support/machine.ts';
@@ -40,7 +41,11 @@ function slowStore(): Slow {
   return slow;
 }
 
-function beating(store: Store, records: HealthRecord[]): Beats {
+function beating(
+  store: Store,
+  records: HealthRecord[],
+  quarantine: QuarantineList = new QuarantineList(),
+): Beats {
   const homes = homesOf('cell-a', 'cell-b');
   const beats = new Beats(store, pino({ level: 'silent' }), {
     message: () => ({
@@ -57,6 +62,8 @@ function beating(store: Store, records: HealthRecord[]): Beats {
     }),
     records: () => records,
     heard: () => undefined,
+    quarantine,
+    taken: () => undefined,
     replied: () => undefined,
     unanswered: () => undefined,
   });
@@ -138,4 +145,55 @@ test('a store that a newer release leads is told of', async () => {
   beats.soon();
   await until('it has answered', () => beats.answered);
   expect(beats.passive).toBe(true);
+});
+
+const REFUSED = {
+  tenant: 'acme',
+  home: 'cell-a',
+  since: Date.now(),
+  until: Date.now() + 600_000,
+  actor: 'ada',
+  owner: 'core',
+  reason: 'why',
+};
+
+test('a store that was emptied is brought the quarantine, and what it has of its own is learnt', async () => {
+  const [store, list] = [slowStore(), new QuarantineList()];
+  list.learn('acme', REFUSED);
+  const behind: Store = {
+    ...store,
+    beat: async (beat) => {
+      const reply = await slowBeat(beat);
+      const first = store.beats === 1;
+      return { ...reply, behind: first, quarantine: first ? [{ ...REFUSED, tenant: 'bolt' }] : null };
+    },
+    restore: async (records, revision, quarantine) => {
+      brought.push((quarantine ?? []).map(({ tenant }) => tenant));
+      await store.restore(records, revision, quarantine);
+    },
+  };
+  const slowBeat = store.beat;
+  const brought: string[][] = [];
+  const beats = beating(behind, [], list);
+  beats.soon();
+  await until('it has answered', () => beats.answered);
+  expect(brought).toEqual([['acme', 'bolt']]);
+  expect(list.entries.map(({ tenant }) => tenant)).toEqual(['acme', 'bolt']);
+});
+
+test('a store that lost nothing is brought records alone: who was let in again stays so', async () => {
+  const [store, list] = [slowStore(), new QuarantineList()];
+  list.learn('acme', REFUSED);
+  const brought: unknown[] = [];
+  const asked: Store = {
+    ...store,
+    restore: async (records, revision, quarantine) => {
+      brought.push(quarantine);
+      await store.restore(records, revision, quarantine);
+    },
+  };
+  const beats = beating(asked, [awayRecord('cell-a', 'cell-b', 5)], list);
+  beats.restoreSoon();
+  await until('it was brought', () => brought.length === 1);
+  expect(brought).toEqual([[]]);
 });

@@ -79,3 +79,20 @@ test('whatever is answered to one tenant, it is never enough', () => {
     }),
   );
 });
+
+test('one tenant that has all of the bad answers, while the others have enough good ones, is named', () => {
+  const window = counted(20, 0, ['acme']);
+  for (let i = 0; i < 4; i += 1) window.count(false, 'bolt', 0);
+  expect(window.alone).toBe(null);
+  window.count(false, 'core', 0);
+  expect(window.alone).toBe('acme');
+  window.count(true, 'bolt', 0);
+  expect(window.alone).toBe(null);
+});
+
+test('nobody is named for bad answers that are few, or less than half of all', () => {
+  expect([counted(0, 0).alone, counted(9, 0, ['acme']).alone]).toEqual([null, null]);
+  const window = counted(20, 0, ['acme']);
+  for (let i = 0; i < 21; i += 1) window.count(false, 'bolt', 0);
+  expect(window.alone).toBe(null);
+});

@@ -1,0 +1,129 @@
+// A tenant whose requests kill every cell that they reach: two cells at most, and then it is quarantined and they live on.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import {
+  answersFor,
+  answerTo,
+  expectNoThirdCell,
+  expectOthersUntroubled,
+  gaugeOf,
+  loadOf,
+  more,
+  untilCalm,
+} from '../support/fault-checks.ts';
+import { ADMIN_TOKEN, CELLS, startFaultFleet, tenantsOf, type FaultFleet } from '../support/fault-fleet.ts';
+import { until } from '../support/wait.ts';
+
+const PAIR = ['cell-a', 'cell-b'];
+const OTHERS = CELLS.filter((id) => !PAIR.includes(id));
+const [CHANCE = '', , POISON = ''] = tenantsOf('cell-a');
+const REFUSED = '503 tenant-quarantined';
+
+type Entry = { tenant: string; home: string; actor: string };
+
+let fleet: FaultFleet;
+let stops: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  fleet = await startFaultFleet({ env: { HOLD_MS: '3500' }, behaviour: { poison: POISON } });
+});
+
+beforeEach(async () => await untilCalm(fleet));
+
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+  for (const { tenant } of await quarantinedAt(0)) await letIn(tenant);
+  await bringBack();
+  expectNoThirdCell(fleet);
+});
+
+afterAll(async () => await fleet.stop());
+
+async function quarantinedAt(router: number): Promise<Entry[]> {
+  const answer = await fetch(`${fleet.routers[router]?.admin}/v1/quarantine`);
+  return ((await answer.json()) as { quarantine: Entry[] }).quarantine;
+}
+
+async function letIn(tenant: string): Promise<void> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  await fetch(`${fleet.routers[0]?.admin}/v1/quarantine/${tenant}`, { method: 'DELETE', headers });
+  await until('all let it in', async () => {
+    const lists = await Promise.all(fleet.routers.map((_, i) => quarantinedAt(i)));
+    return lists.flat().length === 0;
+  });
+}
+
+async function untilQuarantined(): Promise<void> {
+  await until('somebody is quarantined at every router', async () => {
+    const lists = await Promise.all(fleet.routers.map((_, i) => quarantinedAt(i)));
+    return lists.every((list) => list.length > 0);
+  });
+}
+
+/** A tenant that sends by one router after the other, each time as soon as the last one was answered. */
+function goOn(tenant: string, method: 'GET' | 'POST'): void {
+  let going = true;
+  const sending = (async () => {
+    for (let i = 0; going; i += 1) {
+      const router = fleet.routers[i % fleet.routers.length];
+      if (router !== undefined) await answerTo(router, tenant, method);
+    }
+  })();
+  stops.push(async () => {
+    going = false;
+    await sending;
+  });
+}
+
+function isAlive(id: string): boolean {
+  try {
+    return process.kill(fleet.cell(id).pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function bringBack(): Promise<void> {
+  await Promise.all(PAIR.filter((id) => !isAlive(id)).map((id) => fleet.cell(id).restart()));
+}
+
+function pidsOf(ids: readonly string[]): number[] {
+  return ids.map((id) => fleet.cell(id).pid);
+}
+
+test.each(['GET', 'POST'] as const)(
+  'a tenant that kills each cell it reaches with a %s is quarantined after two, and they come back to all the others',
+  async (method) => {
+    const [pair, others] = [pidsOf(PAIR), pidsOf(OTHERS)];
+    const load = loadOf(fleet.routers);
+    await more(load, 60);
+    goOn(POISON, method);
+    await untilQuarantined();
+    expect(PAIR.map(isAlive)).toEqual([false, false]);
+    for (const [i, router] of fleet.routers.entries()) {
+      expect(await quarantinedAt(i)).toMatchObject([{ tenant: POISON, home: 'cell-a', actor: 'quorum' }]);
+      expect(await answerTo(router, POISON)).toBe(REFUSED);
+      expect(await gaugeOf(router, 'cellgate_quarantined_tenants')).toBe(1);
+    }
+
+    await bringBack();
+    await untilCalm(fleet);
+    const again = pidsOf(PAIR);
+    expect(again).not.toEqual(pair);
+    const answers = await answersFor('cell-b', fleet.routers);
+    expect(answers).toEqual(['200 cell-b']);
+    expect(await answersFor('cell-a', fleet.routers)).toEqual(['200 cell-a', REFUSED]);
+    await more(load, 120);
+    expect([...PAIR, ...OTHERS].every(isAlive)).toBe(true);
+    expect([pidsOf(PAIR), pidsOf(OTHERS)]).toEqual([again, others]);
+    await expectOthersUntroubled(load, PAIR);
+  },
+);
+
+test('a tenant of the same home that was in flight at both deaths by chance is not taken for the one that killed', async () => {
+  // Long enough that it always has a request inside.
+  await Promise.all(PAIR.map((id) => fleet.cell(id).behave({ latencyMs: 200 })));
+  for (let i = 0; i < 4; i += 1) goOn(CHANCE, 'POST');
+  goOn(POISON, 'GET');
+  await untilQuarantined();
+  expect(await quarantinedAt(0)).toMatchObject([{ tenant: POISON }]);
+});
