@@ -164,7 +164,7 @@ export class Metrics {
   #observeHolds(holds: Holds): void {
     this.#gauge(
       'cellgate_held_requests',
-      'Requests that wait for a verdict on a cell, or for room after it.',
+      'Requests that wait for a verdict on a cell or for room after it; `moving:` and a home: for the end of its handover.',
       ['cell'],
       (gauge) => {
         for (const { cell, count } of holds.waiting()) gauge.set({ cell }, count);
