@@ -12,7 +12,6 @@ import {
 import { startRedis } from '../support/redis.ts';
 import { startVoter } from '../support/routed.ts';
 import { until } from '../support/wait.ts';
-import { fleetFrom } from '../unit/router/fleet/fleets.ts';
 
 let cells: FencedCell[];
 let shared: MovingFleet;
@@ -56,18 +55,6 @@ test.each([
     'admin-invalid',
     expect.stringContaining(title),
   ]);
-});
-
-test('buckets that are not to move there are a 400', async () => {
-  const { ask } = await startMoving(fileOf(cells, [{ add: [...FIRST.add, 'cell-d'] }]));
-  const { placement } = fleetFrom(fileOf(cells, [{ add: [...FIRST.add, 'cell-d'] }]));
-  const bucket = Array.from({ length: 100 }, (_, i) => i).find(
-    (i) => placement.locateBucket(i).home === 'cell-a',
-  );
-  expect(await ask({ to: 'cell-d', buckets: [[bucket, bucket]] })).toMatchObject({
-    status: 400,
-    body: { title: 'None of these buckets is to move to cell-d, or was.' },
-  });
 });
 
 test('while live routers have different files nothing is cut over', async () => {

@@ -25,7 +25,7 @@ export type MovingFleet = {
   stop: () => Promise<void>;
 };
 
-const TOKEN = 'a-long-enough-token';
+export const TOKEN = 'a-long-enough-token';
 const WHY = { reason: 'a new cell', owner: 'anna' };
 const ENV = { ADMIN_TOKEN: `anna:${TOKEN}`, PROBE_INTERVAL_MS: '50', RISE: '2' };
 
