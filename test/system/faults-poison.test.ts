@@ -61,15 +61,15 @@ async function untilQuarantined(): Promise<void> {
 
 /** A tenant that sends by one router after the other, each time as soon as the last one was answered. */
 function goOn(tenant: string, method: 'GET' | 'POST'): void {
-  let going = true;
+  const load = { going: true };
   const sending = (async () => {
-    for (let i = 0; going; i += 1) {
+    for (let i = 0; load.going; i += 1) {
       const router = fleet.routers[i % fleet.routers.length];
       if (router !== undefined) await answerTo(router, tenant, method);
     }
   })();
   stops.push(async () => {
-    going = false;
+    load.going = false;
     await sending;
   });
 }
