@@ -164,11 +164,20 @@ export class Courier {
     }
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
-      if (how === 'new') exchange.refuse('cell-overloaded', null);
-      else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
+      if (how === 'new') {
+        if (!this.#waitsForRoom(delivery)) exchange.refuse('cell-overloaded', null);
+      } else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
       return how === 'new';
     }
     this.#send(delivery, choice);
+    return true;
+  }
+
+  /** It waits behind what waited for a handover and has gone on its way, or goes, at this moment. */
+  #waitsForRoom(delivery: Delivery): boolean {
+    const { home } = delivery;
+    if (!this.handovers.endedLately(home) || !this.#waits.hold(movingQueue(home), delivery)) return false;
+    this.#crowded.add(movingQueue(home));
     return true;
   }
 
