@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { faultLine, faultsOf } from '../faults.ts';
+import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { problem } from './problem.ts';
 
 /** A week: what is meant to last for longer belongs into the fleet file. */
@@ -65,6 +66,42 @@ export const quarantineBody = z.strictObject({ reason, owner, expiresIn });
 
 export const releaseBody = z.strictObject({ reason: reason.optional(), owner: owner.optional() });
 
+const cellName = (allowed: string) => z.string(`missing (allowed: ${allowed})`).max(128);
+const RANGES_ALLOWED = '(allowed: [[from, to], …], 0–65535, 1–1000 of them)';
+const TENANTS_ALLOWED = '(allowed: a list of 1–100)';
+const bucket = z.int(`not a bucket ${RANGES_ALLOWED}`).min(0).max(65_535, `not a bucket ${RANGES_ALLOWED}`);
+
+/** Either buckets or tenants; `from`: of these only those that are at home there now. */
+export const cutOverBody = z
+  .strictObject({
+    ...wordsOfEnd,
+    to: cellName('the cell that they are to move to'),
+    from: cellName('the cell that is their home now').optional(),
+    buckets: z
+      .array(
+        z
+          .tuple([bucket, bucket], `not a range ${RANGES_ALLOWED}`)
+          .refine(([from, to]) => from <= to, `not a range ${RANGES_ALLOWED}`),
+        `not a list ${RANGES_ALLOWED}`,
+      )
+      .min(1, `empty ${RANGES_ALLOWED}`)
+      .max(1_000, `too many ${RANGES_ALLOWED}`)
+      .optional(),
+    tenants: z
+      .array(
+        z.string().refine(isTenantId, `not a tenant ID (allowed: ${TENANT_ID_ALLOWED})`),
+        TENANTS_ALLOWED,
+      )
+      .min(1, `empty ${TENANTS_ALLOWED}`)
+      .max(100, `too many ${TENANTS_ALLOWED}`)
+      .optional(),
+  })
+  .refine(({ buckets, tenants }) => (buckets === undefined) !== (tenants === undefined), {
+    path: ['buckets'],
+    error: 'missing, or beside tenants (allowed: one of the two)',
+  });
+
+export type CutOverBody = z.infer<typeof cutOverBody>;
 export type EndBody = z.infer<typeof endBody>;
 export type StayBody = EndBody & { expiresIn: number };
 

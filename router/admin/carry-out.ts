@@ -1,12 +1,13 @@
 // Carries an operator's change out by a handover, and says in words what came of it.
 import type { FastifyReply } from 'fastify';
+import type { HealthRecord } from '../health/record.ts';
 import { StoreUnavailable, type Change, type ChangeRefusal } from '../health/store.ts';
 import { describeRecord } from './describe.ts';
 import { handOver, type HandOverAnswer, type HandOverParts } from './hand-over.ts';
 import { problem } from './problem.ts';
 
 /** What can be in the way, in words; `docs/admin.md` tells of each. */
-export const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
+export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', string>> = {
   'not-found': 'No router has told the store of this cell yet.',
   'no-neighbour': 'This cell has no neighbour.',
   'target-away': "The neighbour's own tenants are at this cell.",
@@ -19,6 +20,7 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'], string>> = {
   'old-routers': 'A live router is of a release that can not take part in a handover.',
   'not-at-home': 'Both homes must serve all of their tenants themselves, and none of them be pinned.',
   'third-cell': 'A pin is to the home or to its neighbour. Elsewhere a tenant has to be moved.',
+  'other-fleets': 'Not every live router has this fleet file in force.',
   'too-many-pins': 'The home has as many pins as one can have.',
 };
 
@@ -28,17 +30,32 @@ export async function carryOut(
   parts: HandOverParts,
   change: Change,
 ): Promise<FastifyReply> {
+  const answer = await carryOutEach(reply, parts, [() => change]);
+  return 'sent' in answer ? answer.sent : reply.send(answer.records.map(describeRecord)[0]);
+}
+
+/** The same of several, one after the other: the records, or what was sent for the first that is not in force. */
+export async function carryOutEach(
+  reply: FastifyReply,
+  parts: HandOverParts,
+  changes: readonly (() => Change)[],
+): Promise<{ records: HealthRecord[] } | { sent: FastifyReply }> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
+  const records: HealthRecord[] = [];
   try {
-    return answerWith(reply, await handOver(parts, change, gone.signal));
+    for (const change of changes) {
+      const answer = await handOver(parts, change(), gone.signal);
+      if (!('record' in answer)) return { sent: refuseWith(reply, answer) };
+      records.push(answer.record);
+    }
+    return { records };
   } catch (error) {
-    return storeUnavailable(reply, error);
+    return { sent: storeUnavailable(reply, error) };
   }
 }
 
-function answerWith(reply: FastifyReply, answer: HandOverAnswer): FastifyReply {
-  if ('record' in answer) return reply.send(describeRecord(answer.record));
+function refuseWith(reply: FastifyReply, answer: Exclude<HandOverAnswer, { record: unknown }>): FastifyReply {
   if (answer.refused === 'handover-undone') {
     const { waitingFor } = answer;
     return problem(reply, answer.refused, 'The handover was not confirmed in time, and undone.', {

@@ -5,6 +5,7 @@ import type { FleetHolder } from '../fleet/holder.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Store } from '../health/store.ts';
 import { authorize } from './auth.ts';
+import { routeCutOvers } from './cut-over.ts';
 import { routePins } from './pins.ts';
 import { problem } from './problem.ts';
 import { routeQuarantine } from './quarantine.ts';
@@ -40,5 +41,6 @@ export function routeOperations(server: FastifyInstance, parts: OperationParts):
     routeShares(scope, parts);
     routePins(scope, parts);
     routeQuarantine(scope, parts);
+    routeCutOvers(scope, parts);
   });
 }

@@ -1,6 +1,6 @@
 // The handovers that begin by themselves: steps home, pins that expire; and a new neighbour. Pure; `scripts/begin-handover.lua`.
 import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } from './decision.ts';
-import { closing, leansOn } from './handover.ts';
+import { causeWithPin, closing, leansOn } from './handover.ts';
 import type { HealthRecord, HomeRule, Pin } from './record.ts';
 import { servedBy } from './served-by.ts';
 import { tally } from './tally.ts';
@@ -25,7 +25,9 @@ export function beginStep(
 
 /** Whether buckets are being cut over to the home: until that has ended it stays as it is. */
 export function isGaining(home: string, records: ReadonlyMap<string, HealthRecord>): boolean {
-  for (const { handover } of records.values()) if (handover?.to === home) return true;
+  for (const { phase, handover } of records.values()) {
+    if (phase === 'closing' && handover?.to === home) return true;
+  }
   return false;
 }
 
@@ -47,22 +49,18 @@ function unpin(record: HealthRecord, tenant: string, input: DecideInput): Change
   const reason = 'the pin expired';
   const pin = { tenant, cell: null };
   if (before === after) {
-    const next: HealthRecord = {
-      ...record,
-      pins,
-      epoch: record.epoch + 1,
-      since: input.now,
-      cause: 'expired',
-    };
+    // Nobody changes cell: why and since when the others are where they are stays, or a dwell would begin anew.
+    const next: HealthRecord = { ...record, pins, epoch: record.epoch + 1 };
     const details = { ...handoverDetails(next, 'open'), pin };
     return { record: next, said: { cause: 'expired', reason, details } };
   }
   const isUp = (cell: string | null): boolean => cell !== null && tally(input.live, cell).verdict === 'up';
   if (!isUp(before) || !isUp(after)) return null;
+  if (after === record.home && !tally(input.live, after).caughtUp) return null;
   const terms = { until: input.now + input.handoverMs, actor: 'quorum', reason, to: null };
   const next = closing(
     record,
-    { pins, cause: 'expired' },
+    { pins, cause: causeWithPin(record, 'expired') },
     { tenants: [tenant], buckets: [] },
     terms,
     input.now,

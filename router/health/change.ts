@@ -2,7 +2,7 @@
 import { isGaining } from './begin-handover.ts';
 import { eventOf, handoverDetails, isQuiet, recordIn, type DecideInput, type Said } from './decision.ts';
 import { sizeOf } from './end-handover.ts';
-import { closing, leansOn, without, type Aim } from './handover.ts';
+import { causeWithPin, closing, leansOn, without, type Aim } from './handover.ts';
 import type { Changing, EventEntry, HealthRecord } from './record.ts';
 import { servedBy } from './served-by.ts';
 import type { Change, ChangeRefusal, SafetyRule, Wish } from './store.ts';
@@ -101,7 +101,7 @@ function planPin({ change, wish, record, situation }: Asked<'pin'>): Plan | Chan
     return refuse('target-away');
   }
   return {
-    aim: { pins },
+    aim: { pins, cause: causeWithPin(record, change.cause) },
     changing: { tenants: [tenant], buckets: [] },
     details: { pin: { tenant, cell } },
     broken: open ? {} : brokenRules(after, record, situation),
@@ -164,11 +164,11 @@ function carryOut(plan: Plan, change: Change, record: HealthRecord, situation: S
     return { record: next, event: eventOf(record, next, said, situation) };
   };
   if (plan.open) {
-    return changed({ ...record, ...plan.aim, cause, epoch: record.epoch + 1, since: now });
+    return changed({ ...record, cause, ...plan.aim, epoch: record.epoch + 1, since: now });
   }
   const to = wish.kind === 'cut-over' ? wish.to : null;
   const terms = { until: now + handoverMs, actor, reason, to };
-  return changed(closing(record, { ...plan.aim, cause }, plan.changing, terms, now));
+  return changed(closing(record, { cause, ...plan.aim }, plan.changing, terms, now));
 }
 
 /** Whether any live machine, or a record, knows of the home. */

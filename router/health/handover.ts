@@ -96,6 +96,14 @@ function hasAwayPin(home: string, pins: HealthRecord['pins']): boolean {
   return Object.values(pins).some(({ cell }) => cell !== home);
 }
 
+/**
+ * The cause of a record after one of its pins changed: on its way home it says still why the others are away, which the
+ * budget goes by.
+ */
+export function causeWithPin({ state, cause }: HealthRecord, ofPin: Cause): Cause | null {
+  return state === 'returning' ? cause : ofPin;
+}
+
 /** What is left of these entries where something came back: ranges lose the buckets, and tenants go. */
 export function without(moved: readonly Moved[], { tenants, buckets }: Changing = NOTHING): Moved[] {
   return moved.flatMap((entry): Moved[] => {

@@ -28,17 +28,17 @@ function comparable(events: HealthEvent[]): object[] {
 }
 
 /** Takes both through the history; answers how many events it had. */
-async function agreedEvents({ homes, setting, steps }: History): Promise<number> {
+async function agreedEvents({ fleets, setting, steps }: History): Promise<number> {
   const url = redis.url;
   const tag = `agreement-${(prefix += 1)}`;
   const shared = new World({
-    homes,
+    fleets,
     setting,
     open: (now) => createRedisStore({ url, prefix: tag, now }),
     empty: async () => void (await redis.command('FLUSHALL')),
   });
   const own = new World({
-    homes,
+    fleets,
     setting,
     open: (now) => createInProcessStore({ now, warmUpMs: BEAT_TTL_MS }),
   });

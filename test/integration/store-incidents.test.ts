@@ -245,7 +245,7 @@ describe.each(STORES)('the %s store', (_, make) => {
     expect(await store.events(1)).toMatchObject([{ details: { overruled: ['target-up'] } }]);
   });
 
-  test('ends a forced failover at its deadline and not before', async () => {
+  test('begins the way home of a forced failover at its deadline and not before', async () => {
     const r1 = machine('r1');
     await r1.beat(A_UP);
     await store.failOver(WISH);
@@ -254,7 +254,7 @@ describe.each(STORES)('the %s store', (_, make) => {
     expect((await r1.beat(A_UP)).records).toEqual([]);
     now += 1;
     expect((await r1.beat(A_UP)).records).toMatchObject([
-      { state: 'serving', cause: 'expired', epoch: 3, deadline: null },
+      { state: 'returning', phase: 'closing', share: 90, cause: 'expired', epoch: 3, deadline: null },
     ]);
   });
 });

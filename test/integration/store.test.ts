@@ -87,14 +87,33 @@ describe.each(STORES)('the %s store', (kind, make) => {
     expect((await r2.beat(A_DOWN)).records).toEqual([]);
   });
 
-  test('takes a home back after the dwell', async () => {
+  test('begins the way home after the dwell, by a first share of the tenants', async () => {
     const r1 = machine('r1', { minDwellMs: 2_000 });
     await r1.beat(A_DOWN);
+    const from = r1.records.get('cell-a');
     now += 1_999;
     expect((await r1.beat(A_UP)).records).toEqual([]);
     now += 1;
+    const { state, target, operation, deadline, cause, pins, moved } = from ?? initialRecord('cell-a', null);
     expect((await r1.beat(A_UP)).records).toEqual([
-      { ...initialRecord('cell-a', 'cell-b'), epoch: 3, shareBefore: 100, since: now, cause: 'recovered' },
+      {
+        ...from,
+        state: 'returning',
+        phase: 'closing',
+        epoch: 3,
+        share: 90,
+        shareBefore: 100,
+        operation: 3,
+        since: now,
+        cause: 'recovered',
+        handover: {
+          until: now + 2_000,
+          actor: 'quorum',
+          reason: '1 of 1 routers: answers again (10 % home)',
+          to: null,
+          from: { state, target, operation, deadline, cause, pins, moved },
+        },
+      },
     ]);
   });
 
@@ -193,15 +212,8 @@ describe.each(STORES)('the %s store', (kind, make) => {
     const r1 = machine('r1');
     const reply = await r1.beat(A_UP);
     expect(reply.revision).toBeGreaterThanOrEqual(71);
-    expect(r1.records.get('cell-a')).toEqual({
-      ...initialRecord('cell-a', 'cell-b'),
-      epoch: 42,
-      shareBefore: 100,
-      since: now,
-      cause: 'recovered',
-      pins: { acme: { cell: 'cell-b', until: 9_000_000_000_000 } },
-      position: '0/16B3748',
-    });
+    const { pins, position } = away;
+    expect(r1.records.get('cell-a')).toMatchObject({ phase: 'closing', epoch: 42, pins, position });
     expect(r1.records.get('cell-b')).toEqual({
       ...initialRecord('cell-b', 'cell-a'),
       moved: [{ buckets: [0, 9], to: 'cell-c', generation: 2 }],
@@ -227,22 +239,17 @@ describe.each(STORES)('the %s store', (kind, make) => {
 
   test('keeps what a change is not about, empty and not, and large numbers whole', async () => {
     const moved: HealthRecord['moved'] = [
-      { buckets: [0, 65_535], to: 'cell-c', generation: 2 },
+      { buckets: [0, 65_535], to: 'cell-c', generation: 2 ** 50 },
       { tenant: 'bolt', to: 'cell-c' },
     ];
     const pins = {
       'acme "ü" 1': { cell: 'cell-a', until: 9_000_000_000_000 },
       '7': { cell: 'cell-b', until: 9_000_000_000_001 },
     };
-    await store.restore(
-      [{ ...initialRecord('cell-a', 'cell-b'), operation: 2 ** 50, moved, pins, epoch: 2 ** 52 }],
-      2 ** 50,
-    );
+    await store.restore([{ ...initialRecord('cell-a', 'cell-b'), moved, pins, epoch: 2 ** 52 }], 2 ** 50);
     const reply = await machine('r1').beat(A_DOWN);
     expect(reply.revision).toBe(2 ** 50 + 2);
-    expect(reply.records).toMatchObject([
-      { state: 'failed-over', operation: 2 ** 50, moved, pins, epoch: 2 ** 52 + 1 },
-    ]);
+    expect(reply.records).toMatchObject([{ state: 'failed-over', moved, pins, epoch: 2 ** 52 + 1 }]);
   });
 
   test('tells subscribers each changed record with its revision', async () => {

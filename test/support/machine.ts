@@ -1,7 +1,7 @@
 // One router as its store sees it: it beats, remembers what it was told, and brings it back when the store forgot.
 import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
+import type { Beat, BeatReply, Confirmation, Store } from '../../router/health/store.ts';
 import type { QuarantineEntry } from '../../router/health/quarantine.ts';
-import type { Beat, BeatReply, Store } from '../../router/health/store.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
 export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;
@@ -31,11 +31,21 @@ export function awayRecord(home: string, neighbour: string, epoch: number): Heal
   };
 }
 
-export type MachineSetting = Pick<Beat, 'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver'>;
+export type MachineSetting = Pick<Beat, 'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver' | 'handoverMs'>;
+
+/**
+ * What a machine says of the handovers that it has heard of. `ready`: it holds the requests, and the cells took the rule ·
+ * `ready-alone`: the cells did, but a request is still inside · `stale`: what it would say of the record before.
+ */
+export type Confirming = 'ready' | 'held' | 'ready-alone' | 'nothing' | 'stale';
 
 export type Machine = {
   id: string;
   records: Map<string, HealthRecord>;
+  /** As its fleet file says, and whether that is in force. */
+  fleet: Pick<Beat, 'fleetDigest' | 'homes' | 'fleetInForce'>;
+  /** Nothing, unless a test says otherwise. */
+  confirming: Confirming;
   /** The tenants that it knows to be refused, as last told. */
   quarantine: readonly QuarantineEntry[];
   /** Told with the next beats. */
@@ -58,22 +68,22 @@ export function machineOf(
   const machine: Machine = {
     id,
     records,
+    fleet: { fleetDigest: 'digest', homes, fleetInForce: true },
+    confirming: 'nothing',
     quarantine: [],
     async beatOnce(votes, refused = []) {
       const reply = await store.beat({
         router: id,
-        fleetDigest: 'digest',
         votes,
-        homes,
         minDwellMs: 0,
         neighbourLostMs: 30_000,
         maxFailedOver: 0.34,
         handoverMs: 2_000,
-        fleetInForce: true,
-        confirmations: {},
+        confirmations: confirmationsOf(records.values(), machine.confirming),
         refused,
         ...(machine.accusations === undefined ? {} : { accusations: machine.accusations }),
         ...setting,
+        ...machine.fleet,
         knownRevision: known.revision,
         knownIncarnation: known.incarnation,
       });
@@ -92,4 +102,19 @@ export function machineOf(
     state: (home) => records.get(home)?.state ?? 'serving',
   };
   return machine;
+}
+
+function confirmationsOf(
+  records: Iterable<HealthRecord>,
+  confirming: Confirming,
+): Record<string, Confirmation> {
+  if (confirming === 'nothing') return {};
+  const [held, ready] = [confirming !== 'ready-alone', confirming !== 'held'];
+  const closing = [...records].filter(({ phase }) => phase === 'closing');
+  return Object.fromEntries(
+    closing.map(({ home, epoch }) => [
+      home,
+      { epoch: confirming === 'stale' ? epoch - 1 : epoch, held, ready },
+    ]),
+  );
 }

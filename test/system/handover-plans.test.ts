@@ -13,6 +13,7 @@ import {
 import { startFaultFleet, type FaultFleet, type FileChange } from '../support/fault-fleet.ts';
 import {
   auditSince,
+  calmDown,
   crowdOf,
   drain,
   endDrain,
@@ -43,7 +44,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await untilCalm(fleet);
+  await calmDown(fleet);
   ({ epoch } = await rowOf(first, CELL));
 });
 
@@ -139,9 +140,12 @@ test('a drain, a pin and a forced failover end by themselves, by handovers', asy
   const expired = events.filter(({ cause }) => cause === 'expired').map(({ from, to }) => `${from} → ${to}`);
   expect(expired).toEqual([
     // The drain: three steps, each in closing and open. The pin. The failover.
-    ...['drained → returning', ...WAY_HOME],
-    ...['serving → serving', 'serving → serving'],
-    ...['failed-over → returning', ...WAY_HOME],
+    'drained → returning',
+    ...WAY_HOME,
+    'serving → serving',
+    'serving → serving',
+    'failed-over → returning',
+    ...WAY_HOME,
   ]);
 });
 

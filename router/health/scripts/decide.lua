@@ -124,8 +124,8 @@ local function decide(rules, state, votes, now)
           if votes.handsOver and not gaining[home] then one = beginStep(record, state, votes, now) end
           if not one and votes.oneFleet then one = changeNeighbour(record, rule.neighbour, state, votes, now) end
         end
-      elseif votes.oneFleet and state.plain[home] and state.plain[home] ~= (rule.neighbour or 'null') then
-        one = changeNeighbour(recordIn(state, home), rule.neighbour, state, votes, now)
+      elseif votes.oneFleet and state.json[home] and plainNeighbour(state.json[home]) ~= rule.neighbour then
+        one = changeNeighbour(recordIn(state, home, rule.neighbour), rule.neighbour, state, votes, now)
       end
       if one then change(one) end
     end

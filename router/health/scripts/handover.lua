@@ -94,6 +94,13 @@ local function anyAway(record)
   return false
 end
 
+-- The cause of a record after one of its pins changed, as JSON: on its way home it says still why the others are away.
+local function causeWithPin(record, ofPin)
+  local cause = ofPin
+  if record.state == 'returning' then cause = record.cause end
+  return textOrNull(cause)
+end
+
 -- Whether nothing of the home is under way or away.
 local function isQuiet(record)
   return record.state == 'serving' and record.phase == 'open' and not anyAway(record)
@@ -103,8 +110,9 @@ end
 local function gainingHomes(state)
   local gaining = {}
   for home in pairs(state.away) do
-    local handover = recordIn(state, home).handover
-    if handover and handover.to then gaining[handover.to] = true end
+    local record = recordIn(state, home)
+    local to = record.phase == 'closing' and record.handover and record.handover.to
+    if to then gaining[to] = true end
   end
   return gaining
 end

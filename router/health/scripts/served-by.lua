@@ -4,6 +4,7 @@ local SLOTS = 10000
 
 -- The cell of a tenant in a record that is open.
 local function cellOf(record, tenant)
+  if not record.operation and not next(record.pins) then return record.target end
   local away = record.neighbour or record.home
   if record.share >= 100 then return away end
   local pin = record.pins[tenant]

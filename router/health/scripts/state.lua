@@ -10,16 +10,25 @@ local WHYS = { ['budget'] = true, ['no-target'] = true, ['suspect-release'] = tr
 local SCALARS = { ['incarnation'] = true, ['revision'] = true, ['protocol'] = true, ['since'] = true }
 
 -- Plainly at home: serving, open, nobody away, no pins. Decoding a thousand records at each beat took 6 ms; nearly all of
--- them are like this, written in this order, and are decoded only when a decision looks into them.
-local AT_HOME = '^{"home":"[^"]*","neighbour":"?([^",]*)"?,"state":"serving","phase":"open","target":"[^"]*","epoch":%d+,'
-  .. '"share":0,"shareBefore":%d+,"operation":null,"position":[^,]*,"deadline":null,"since":[^,]*,"cause":[^,]*,"pins":{},'
+-- them are like this, written in this order, and are decoded only when a decision looks into them. Plain searches: one
+-- pattern for all of it took 1.3 ms, these take 0.4.
+local function isAtHome(json)
+  local at = string.find(json, '","state":"serving","phase":"open","target":"', 1, true)
+  at = at and string.find(json, '"share":0,"shareBefore":', at, true)
+  at = at and string.find(json, ',"pins":', at, true)
+  return at and string.sub(json, at + 8, at + 9) == '{}' and string.sub(json, 1, 9) == '{"home":"'
+end
 
--- The state: records as JSON (`json`) and, where one was looked into, decoded (`records`), both by home; `plain`: the
--- neighbour in each record that showed that it is plainly at home; `away`: all other homes with a record. `damaged`: homes
--- whose record is none: it counts as lost. `others`: the fields that are not read here.
+-- The neighbour in a record that is plainly at home.
+local function plainNeighbour(json)
+  return string.match(json, '^{"home":"[^"]*","neighbour":"([^"]*)"')
+end
+
+-- The state: records as JSON (`json`) and, where one was looked into, decoded (`records`), both by home; `away`: the homes
+-- that did not show that they are plainly at home when it was read, or were changed since. `damaged`: homes whose record is
+-- none: it counts as lost. `others`: the fields that are not read here.
 local function readState()
-  local state = { json = {}, records = {}, plain = {}, away = {}, held = {}, lost = {}, others = {},
-    damaged = {} }
+  local state = { json = {}, records = {}, away = {}, held = {}, lost = {}, others = {}, damaged = {} }
   local all = redis.call('HGETALL', STATE)
   for i = 1, #all, 2 do
     local field, value = all[i], all[i + 1]
@@ -27,8 +36,7 @@ local function readState()
     if string.sub(field, 1, 7) == 'record:' then
       local home = string.sub(field, 8)
       state.json[home] = value
-      local neighbour = string.match(value, AT_HOME)
-      if neighbour and neighbour ~= 'null' then state.plain[home] = neighbour else state.away[home] = true end
+      if not isAtHome(value) then state.away[home] = true end
     elseif kind == 'held:' then
       state.held[string.sub(field, 6)] = WHYS[value] and value or nil
     elseif kind == 'lost:' then
@@ -100,12 +108,13 @@ local function jsonOf(state, record)
     { home = cjson.encode(record.home), neighbour = textOrNull(record.neighbour), target = cjson.encode(record.home) })
 end
 
--- The record with values replaced (key → JSON), one epoch on, in memory. Answers {home, from, record, json}.
-local function stepped(state, record, changes, now)
+-- The record with values replaced (key → JSON), one epoch on, in memory; `since`: when it changed last. Answers {home, from,
+-- record, json}.
+local function stepped(state, record, changes, since)
   local home = record.home
-  changes.epoch, changes.since = whole(record.epoch + 1), whole(now)
+  changes.epoch, changes.since = whole(record.epoch + 1), wholeOrNull(since)
   local json = edited(jsonOf(state, record), changes)
-  state.json[home], state.plain[home], state.away[home] = json, nil, true
+  state.json[home], state.away[home] = json, true
   state.records[home] = tidied(decoded(json))
   return { home = home, from = record.state, record = state.records[home], json = json }
 end

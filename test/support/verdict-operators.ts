@@ -1,0 +1,102 @@
+// Random wishes of operators, and what else happens to a fleet beside its beats.
+import { array, constantFrom, oneof, record, subarray, type Arbitrary } from 'fast-check';
+import type { Change, Wish } from '../../router/health/store.ts';
+import { ROUTERS } from './verdict-beats.ts';
+
+/** A handful of tenants, requests without one among them: what records give them is looked at. */
+export const TENANTS = ['', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'];
+
+type Wished = { kind: 'change' } & Pick<
+  Change,
+  'home' | 'wish' | 'cause' | 'expiresInMs' | 'handoverMs' | 'override'
+>;
+
+export type Operated =
+  | Wished
+  | { kind: 'leave'; router: string }
+  /** The store forgets everything. */
+  | { kind: 'emptied' }
+  /** A machine brings the store what cells have shown it: records without what is the store's own. */
+  | { kind: 'adopted'; router: string }
+  | { kind: 'fail-over'; home: string; expiresInMs: number; override: string[] }
+  /** The machine has another fleet file, and mostly it is not in force at first. */
+  | { kind: 'load'; router: string; fleet: number; inForce: boolean };
+
+const home = constantFrom('cell-a', 'cell-a', 'cell-b', 'cell-b', 'cell-c', 'cell-d', 'cell-e');
+const override = constantFrom<string[]>(
+  [],
+  [],
+  ['target-up'],
+  ['target-up', 'target-not-drained', 'caught-up'],
+);
+
+const share: Arbitrary<Wish> = record({
+  kind: constantFrom('share' as const),
+  percent: constantFrom(0, 10, 30, 50, 50, 70, 100, 100),
+});
+const pin: Arbitrary<Wish> = record({
+  kind: constantFrom('pin' as const),
+  tenant: constantFrom(...TENANTS),
+  cell: constantFrom(null, 'cell-a', 'cell-b', 'cell-b', 'cell-c'),
+});
+const QUARTERS: [number, number][] = [
+  [0, 16_383],
+  [16_384, 32_767],
+  [32_768, 49_151],
+  [49_152, 65_535],
+];
+const cutOver: Arbitrary<Wish> = record({
+  kind: constantFrom('cut-over' as const),
+  to: home,
+  buckets: subarray(QUARTERS, { maxLength: 2 }),
+  tenants: subarray(TENANTS, { maxLength: 2 }),
+  generation: constantFrom(2, 3),
+});
+
+const wished: Arbitrary<Wished> = record({
+  kind: constantFrom('change' as const),
+  home,
+  wish: oneof(
+    { weight: 4, arbitrary: share },
+    { weight: 4, arbitrary: pin },
+    { weight: 2, arbitrary: cutOver },
+  ),
+  cause: constantFrom<Change['cause']>('operator', 'operator', 'operator', 'rollout', 'move'),
+  expiresInMs: constantFrom(0, 500, 1_500, 3_000, 60_000),
+  handoverMs: constantFrom(300, 2_000, 2_000, 4_000),
+  override,
+});
+const forced: Arbitrary<Operated> = record({
+  kind: constantFrom('fail-over' as const),
+  home: oneof({ weight: 6, arbitrary: home }, { weight: 1, arbitrary: constantFrom('cell-x') }),
+  expiresInMs: constantFrom(0, 500, 2_000),
+  override,
+});
+
+export const operated: Arbitrary<Operated> = oneof(
+  { weight: 5, arbitrary: wished },
+  { weight: 2, arbitrary: forced },
+);
+
+const leaving = record({ kind: constantFrom('leave' as const), router: constantFrom(...ROUTERS) });
+
+/** What loses or restores memory, or takes a machine away. */
+export const rare: Arbitrary<Operated[]> = oneof(
+  leaving.map((one) => [one]),
+  constantFrom<Operated[]>([{ kind: 'emptied' }]),
+  constantFrom(...ROUTERS).map((router): Operated[] => [{ kind: 'emptied' }, { kind: 'adopted', router }]),
+);
+
+/** Machines read another fleet file one after another; most of them, or all, bring it in force. */
+export const newFleet: Arbitrary<Operated[][]> = record({
+  fleet: constantFrom(0, 1),
+  loading: subarray(ROUTERS, { minLength: 2 }),
+  all: constantFrom(true, true, false),
+  inForce: array(constantFrom(true, true, true, false), { minLength: 3, maxLength: 3 }),
+}).map(({ fleet, loading, all, inForce }) => {
+  const routers = all ? ROUTERS : loading;
+  return [
+    routers.map((router) => ({ kind: 'load', router, fleet, inForce: false })),
+    routers.map((router, i) => ({ kind: 'load', router, fleet, inForce: inForce[i] ?? true })),
+  ];
+});

@@ -1,0 +1,47 @@
+// What a record says, read as naively as can be: who serves whom, and what it was before a handover.
+import { bucketOf } from '../../router/placement/hash.ts';
+import type { CellState, HealthRecord, Moved } from '../../router/health/record.ts';
+import { servedBy } from '../../router/health/served-by.ts';
+
+/** The record as it was before the handover that is under way; one that is open as it is. */
+export function asItWas(record: HealthRecord): HealthRecord {
+  if (record.phase === 'open') return record;
+  const { shareBefore: share, home, neighbour, operation } = record;
+  const state: CellState = share === 100 ? 'failed-over' : 'serving';
+  const partly = share > 0 && share < 100;
+  const from = record.handover?.from ?? {
+    state,
+    target: share > 0 ? (neighbour ?? home) : home,
+    operation: partly ? operation : null,
+  };
+  return { ...record, ...from, share, phase: 'open', changing: null, handover: null };
+}
+
+/** Whether a share of the home's tenants is at `cell`, comes to be there, or comes back when a handover is undone. */
+export function leansOn(record: HealthRecord, cell: string): boolean {
+  const before = record.phase === 'closing' ? record.shareBefore : 0;
+  return record.neighbour === cell && Math.max(record.share, before) > 0;
+}
+
+/** Whether anybody is away, by a share or by a pin, or can be when the handover under way has ended. */
+export function anyAway(record: HealthRecord): boolean {
+  return [record, asItWas(record)].some(
+    ({ home, share, pins }) => share > 0 || Object.values(pins).some(({ cell }) => cell !== home),
+  );
+}
+
+/** Serving all of its own tenants, with nothing under way. */
+export function isQuiet(record: HealthRecord): boolean {
+  return record.state === 'serving' && record.phase === 'open' && !anyAway(record);
+}
+
+/** Who serves the tenant: a cell, `home <name>` where it was cut over, or null while it is handed over. */
+export function serverOf(record: HealthRecord, tenant: string): string | null {
+  const { changing, moved } = record;
+  const bucket = bucketOf(tenant);
+  const within = ([from, to]: [number, number]): boolean => from <= bucket && bucket <= to;
+  if (changing?.tenants.includes(tenant) === true || changing?.buckets.some(within) === true) return null;
+  const holds = (one: Moved): boolean => ('tenant' in one ? one.tenant === tenant : within(one.buckets));
+  const cutOver = moved.findLast(holds);
+  return cutOver === undefined ? servedBy(record, tenant) : `home ${cutOver.to}`;
+}
