@@ -28,6 +28,9 @@ import { movingQueue, Waits } from './waits.ts';
  */
 const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
+/** How long what was in a cell as it died lets the others go ahead: they are with the other cell by then. */
+const BEHIND_MS = 100;
+
 /** Where tenants are at home, by what is known now. */
 export type Homes = {
   /** Null: it can not be told. */
@@ -162,6 +165,7 @@ export class Courier {
       exchange.refuse('cell-connection-failed', 'connection closed before an answer');
       return true;
     }
+    if (this.#goesBehind(delivery, choice)) return true;
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
       if (how === 'new') {
@@ -178,6 +182,18 @@ export class Courier {
     const { home } = delivery;
     if (!this.handovers.endedLately(home) || !this.#waits.hold(movingQueue(home), delivery)) return false;
     this.#crowded.add(movingQueue(home));
+    return true;
+  }
+
+  /**
+   * What was in a cell as it died may have killed it: it comes to the other cell of the pair a moment after all that was
+   * not, so that the two can be told apart if that one dies as well.
+   */
+  #goesBehind(delivery: Delivery, { cell }: Served): boolean {
+    const { brokeIn, wentBehind } = delivery;
+    if (wentBehind || brokeIn === null || brokeIn === cell) return false;
+    delivery.wentBehind = true;
+    this.#aftermath.placeIn(BEHIND_MS, delivery);
     return true;
   }
 
@@ -249,6 +265,7 @@ export class Courier {
     delivery.suspect = null;
     if (suspect) delivery.retrying(this.retries.begin(served.cell));
     delivery.connections += 1;
+    delivery.sentAtMs = performance.now();
     exchange.served = served;
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {
