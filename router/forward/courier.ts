@@ -28,6 +28,9 @@ import { movingQueue, Waits } from './waits.ts';
  */
 const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
+/** How long what was in a cell as it died lets the others go ahead: they are with the other cell by then. */
+const BEHIND_MS = 100;
+
 /** Where tenants are at home, by what is known now. */
 export type Homes = {
   /** Null: it can not be told. */
@@ -162,13 +165,35 @@ export class Courier {
       exchange.refuse('cell-connection-failed', 'connection closed before an answer');
       return true;
     }
+    if (this.#goesBehind(delivery, choice)) return true;
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
-      if (how === 'new') exchange.refuse('cell-overloaded', null);
-      else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
+      if (how === 'new') {
+        if (!this.#waitsForRoom(delivery)) exchange.refuse('cell-overloaded', null);
+      } else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
       return how === 'new';
     }
     this.#send(delivery, choice);
+    return true;
+  }
+
+  /** It waits behind what waited for a handover and has gone on its way, or goes, at this moment. */
+  #waitsForRoom(delivery: Delivery): boolean {
+    const { home } = delivery;
+    if (!this.handovers.endedLately(home) || !this.#waits.hold(movingQueue(home), delivery)) return false;
+    this.#crowded.add(movingQueue(home));
+    return true;
+  }
+
+  /**
+   * What was in a cell as it died may have killed it: it comes to the other cell of the pair a moment after all that was
+   * not, so that the two can be told apart if that one dies as well.
+   */
+  #goesBehind(delivery: Delivery, { cell }: Served): boolean {
+    const { brokeIn, wentBehind } = delivery;
+    if (wentBehind || brokeIn === null || brokeIn === cell) return false;
+    delivery.wentBehind = true;
+    this.#aftermath.placeIn(BEHIND_MS, delivery);
     return true;
   }
 
@@ -240,6 +265,7 @@ export class Courier {
     delivery.suspect = null;
     if (suspect) delivery.retrying(this.retries.begin(served.cell));
     delivery.connections += 1;
+    delivery.sentAtMs = performance.now();
     exchange.served = served;
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {

@@ -26,11 +26,15 @@ export class Handovers {
   readonly #spread: Spread;
   readonly #movesTo: HandoverOptions['movesTo'];
   readonly #closing = new Map<string, Closing>();
+  readonly #handoverMs: number;
+  /** Home → when its last handover ended here, in `performance.now()` milliseconds. */
+  readonly #endedMs = new Map<string, number>();
   readonly #listeners: ((home: string, epoch: number) => void)[] = [];
 
   constructor(streams: Streams, { handoverMs, spreadMs, movesTo }: HandoverOptions) {
     this.#streams = streams;
     this.#movesTo = movesTo;
+    this.#handoverMs = handoverMs;
     // A client that does not answer a close must not hold the handover up until it is undone.
     this.#spread = { spreadMs, lingerMs: Math.min(LIMITS.lingerMs, handoverMs / 4) };
   }
@@ -44,7 +48,7 @@ export class Handovers {
   follow(record: HealthRecord, underWay: Iterable<Delivery>): void {
     const { home, epoch } = record;
     if (record.phase === 'open') {
-      this.#closing.delete(home);
+      if (this.#closing.delete(home)) this.#endedMs.set(home, performance.now());
       return;
     }
     const { losers } = losersAndGainers(record);
@@ -61,6 +65,15 @@ export class Handovers {
     }
     this.#streams.endWhere(home, ({ cell, tenant }) => isLost(cell, tenant), this.#spread);
     if (inside.size === 0) this.#held(home, epoch);
+  }
+
+  /**
+   * What waited for the handover has gone to its cell all at once, and may fill the lane for a moment: a handover may have
+   * closed for so long, and for as long again a request that finds no room waits for some.
+   */
+  endedLately(home: string): boolean {
+    const endedMs = this.#endedMs.get(home);
+    return endedMs !== undefined && performance.now() - endedMs < this.#handoverMs;
   }
 
   /** One that is waited for turns out to have no end of its own. */
