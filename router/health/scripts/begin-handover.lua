@@ -21,10 +21,13 @@ local function unpin(record, tenant, state, votes, now)
   local pins = edited(rawFields(jsonOf(state, record)).pins, { [tenant] = false })
   local said, one = { cause = 'expired', reason = 'the pin expired' }, nil
   if losing == gaining then
-    one = stepped(state, record, { pins = pins, cause = '"expired"' }, now)
+    -- Nobody changes cell: why and since when the others are where they are stays, or a dwell would begin anew.
+    one = stepped(state, record, { pins = pins, since = wholeOrNull(record.since) }, now)
   else
-    if tally(votes, losing).verdict ~= 'up' or tally(votes, gaining).verdict ~= 'up' then return nil end
-    one = closing(state, record, nil, { pins = pins, cause = '"expired"' },
+    local ofGaining = tally(votes, gaining)
+    if tally(votes, losing).verdict ~= 'up' or ofGaining.verdict ~= 'up' then return nil end
+    if gaining == record.home and not ofGaining.caughtUp then return nil end
+    one = closing(state, record, nil, { pins = pins, cause = causeWithPin(record, 'expired') },
       changingJson({ tenants = { tenant }, buckets = {} }), ownTerms(said.reason, now), now)
   end
   said.details = handoverDetails(one.record, one.record.phase)

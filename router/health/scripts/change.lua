@@ -13,8 +13,8 @@ local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'targe
 -- What speaks against giving tenants to the cell: the home, or its neighbour.
 local function brokenRules(cell, record, state, votes)
   local ofCell, broken = tally(votes, cell), {}
-  if ofCell.verdict ~= 'up' then broken[#broken + 1] = 'target-up' end
-  if cell == record.home and not ofCell.caughtUp then broken[#broken + 1] = 'caught-up' end
+  if ofCell.verdict ~= 'up' then broken[#broken + 1] = 'target-up'
+  elseif cell == record.home and not ofCell.caughtUp then broken[#broken + 1] = 'caught-up' end
   if cell ~= record.home and recordIn(state, cell).state == 'drained' then broken[#broken + 1] = 'target-not-drained' end
   return broken
 end
@@ -61,7 +61,7 @@ function plans.pin(wish, record, state, votes, now)
   local open = gaining == cellOf(record, tenant)
   if not open and gaining ~= home and leansOn(recordIn(state, gaining), home) then return nil, 'target-away' end
   local pin = jsonObject({ tenant = cjson.encode(tenant), cell = textOrNull(cell) })
-  return { aim = { pins = pinsAfter(wish, record, state, now) }, details = { pin = pin }, open = open,
+  return { aim = { pins = pinsAfter(wish, record, state, now), cause = causeWithPin(record, ASK.cause) }, details = { pin = pin }, open = open,
     changing = changingJson({ tenants = { tenant }, buckets = {} }),
     broken = open and {} or brokenRules(gaining, record, state, votes) }
 end
@@ -91,7 +91,7 @@ end
 
 local function carryOut(plan, record, state, votes, now)
   if plan.open and plan.share == 0 then return { 'done', '', jsonOf(state, record) } end
-  plan.aim.cause = cjson.encode(ASK.cause)
+  plan.aim.cause = plan.aim.cause or cjson.encode(ASK.cause)
   local one = nil
   if plan.open then
     one = stepped(state, record, plan.aim, now)

@@ -99,6 +99,11 @@ local function isQuiet(record)
   return record.state == 'serving' and record.phase == 'open' and not anyAway(record)
 end
 
+-- The cause of a record after one of its pins changed, as JSON: on its way home it says still why the others are away.
+local function causeWithPin(record, ofPin)
+  return record.state == 'returning' and textOrNull(record.cause) or cjson.encode(ofPin)
+end
+
 -- The homes that buckets are being cut over to.
 local function gainingHomes(state)
   local gaining = {}

@@ -99,7 +99,7 @@ end
 -- The record with values replaced (key → JSON), one epoch on, in memory. Answers {home, from, record, json}.
 local function stepped(state, record, changes, now)
   local home = record.home
-  changes.epoch, changes.since = whole(record.epoch + 1), whole(now)
+  changes.epoch, changes.since = whole(record.epoch + 1), changes.since or whole(now)
   local json = edited(jsonOf(state, record), changes)
   state.json[home], state.plain[home], state.away[home] = json, nil, true
   state.records[home] = tidied(decoded(json))
