@@ -33,6 +33,7 @@ const CELL_LESS: ReadonlySet<RefusalCode> = new Set([
   'cell-connection-failed',
   'cell-overloaded',
   'cell-timeout',
+  'placement-moving',
 ]);
 
 /** Those of RFC 9110 that a client may use; any other that the parser knows passes as well. */

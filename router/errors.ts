@@ -90,6 +90,12 @@ export const REFUSALS = {
     proxyStatus: 'connection_limit_reached',
     retryAfterS: 1,
   },
+  'placement-moving': {
+    status: 503,
+    title: 'The tenant is being moved to another cell.',
+    proxyStatus: 'destination_unavailable',
+    retryAfterS: 1,
+  },
   'keys-unavailable': {
     status: 503,
     title: 'The keys that verify bearer tokens are unavailable.',

@@ -21,7 +21,7 @@ export type Explanation = {
 /** What would happen to a request of `tenant` right now, and why. */
 export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explanation {
   const location = fleet.placement.locate(tenant);
-  const choice: Choice = chooseCell(location.home, monitor, false);
+  const choice: Choice = chooseCell(location.home, tenant, monitor, false);
   const record = monitor.recordOf(location.home);
   const served = 'cell' in choice ? choice : null;
   return {

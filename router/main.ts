@@ -38,7 +38,8 @@ async function run(config: Config): Promise<void> {
   const metrics = new Metrics();
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
-  const courier = new Courier(config, monitor, lanes, pools);
+  const homeOf = (tenant: string): string => fleets.active.placement.locate(tenant).home;
+  const courier = new Courier(config, monitor, lanes, pools, homeOf);
   const loads = new LoadReports(config.ROUTER_ID, store, () => courier.counts());
   const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config, courier.streams);
@@ -54,6 +55,7 @@ async function run(config: Config): Promise<void> {
     rates.setFleet(limits);
     pools.setFleet(cells);
   });
+  courier.handovers.onHeld((home, epoch) => monitor.confirmHeld(home, epoch));
   monitor.onRecords((records) => courier.verdict(records));
   monitor.onLost((cell) => pools.renew(cell));
   monitor.onProbe((cell, well) => {
@@ -65,8 +67,9 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
-    await Promise.all([loads.stop(), monitor.stop()]);
+    // It beats until nothing of its own is inside a cell: a handover that did not know of that would not wait for it.
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
+    await Promise.all([loads.stop(), monitor.stop()]);
     await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
   };
 

@@ -1,22 +1,13 @@
 // What becomes of a sending that ended without an answer for the client: sent again, held for a verdict, or refused.
-import type { RefusalCode } from '../errors.ts';
 import type { Served } from '../exchange.ts';
-import type { HeldWhy } from '../health/record.ts';
 import type { AttemptEnd } from './attempt.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import type { Delivery, RetryBudget } from './delivery.ts';
 import type { CellFailure } from './failure.ts';
-import type { Holds } from './holds.ts';
+import type { Waits } from './waits.ts';
 
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
 const RETRY_JITTER_MS = 20;
-
-const NOBODY_UP = 'Neither its cell nor the neighbour is up.';
-const HELD_BACK: Record<Exclude<HeldWhy, 'warming-up'>, string> = {
-  'no-target': NOBODY_UP,
-  budget: 'Its failover is held back: too many cells are away already.',
-  'suspect-release': 'Its failover is held back: a new release is to blame.',
-};
 
 /** The way back to the steps. */
 export type WayBack = {
@@ -28,22 +19,20 @@ export type WayBack = {
 
 export class Aftermath {
   readonly #knowledge: CellKnowledge;
-  readonly #holds: Holds<Delivery>;
+  readonly #waits: Waits;
   readonly #retries: RetryBudget;
   readonly #courier: WayBack;
 
-  constructor(knowledge: CellKnowledge, holds: Holds<Delivery>, retries: RetryBudget, courier: WayBack) {
+  constructor(knowledge: CellKnowledge, waits: Waits, retries: RetryBudget, courier: WayBack) {
     this.#knowledge = knowledge;
-    this.#holds = holds;
+    this.#waits = waits;
     this.#retries = retries;
     this.#courier = courier;
   }
 
   /** A sending ended without an answer for the client. */
   ended(delivery: Delivery, served: Served, end: AttemptEnd): void {
-    delivery.attempt = null;
-    delivery.doneRetrying();
-    delivery.leave();
+    delivery.ended();
     if (end.kind === 'misdirected') {
       delivery.writes += 1;
       this.#misdirected(delivery, served, end.epoch);
@@ -67,7 +56,7 @@ export class Aftermath {
   #unreached(delivery: Delivery, { cell }: Served, failure: CellFailure): void {
     if (failure.blame !== 'none') this.#knowledge.observeNoConnection(cell, failure.detail);
     if (failure.blame !== 'none' && delivery.repeatable) {
-      this.holdOrRefuse(delivery, cell, failure.code, failure.detail);
+      this.#waits.holdOrRefuse(delivery, cell, failure.code, failure.detail);
     } else delivery.exchange.refuse(failure.code, failure.detail);
   }
 
@@ -82,7 +71,7 @@ export class Aftermath {
       }, Math.random() * RETRY_JITTER_MS);
       return;
     }
-    this.holdOrRefuse(delivery, cell, failure.code, failure.detail);
+    this.#waits.holdOrRefuse(delivery, cell, failure.code, failure.detail);
   }
 
   /** 421: not processed, so that any method may be sent again, once. The one with the older rule learns first. */
@@ -99,7 +88,7 @@ export class Aftermath {
         return;
       }
       this.#knowledge.askStore();
-      this.holdOrRefuse(delivery, cell, 'cell-unavailable', null);
+      this.#waits.holdOrRefuse(delivery, cell, 'cell-unavailable', null);
       return;
     }
     this.#knowledge.deliverRule(delivery.home, cell).then(
@@ -108,15 +97,13 @@ export class Aftermath {
     );
   }
 
-  /** A verdict has taken the tenants away from the cell it is inside: a frozen one would keep it for ever. */
-  overtaken(delivery: Delivery, target: string): void {
+  /** A verdict has taken its tenant away from the cell it is inside: a frozen one would keep it for ever. */
+  overtaken(delivery: Delivery): void {
     const { attempt, exchange } = delivery;
-    if (attempt === null || attempt.answering || attempt.served.cell === target) return;
+    if (attempt === null || attempt.answering || attempt.served.cell === this.#waits.cellOf(delivery)) return;
     if (attempt.written) delivery.writes += 1;
     attempt.cancel();
-    delivery.attempt = null;
-    delivery.doneRetrying();
-    delivery.leave();
+    delivery.ended();
     const again = delivery.repeatable && (delivery.idempotent || !attempt.written);
     if (!again) exchange.refuse('cell-timeout', 'The cell was given up before it answered.');
     else this.#placeAgain(delivery);
@@ -125,40 +112,8 @@ export class Aftermath {
   /** Where there is no room for it now, it waits for some. */
   #placeAgain(delivery: Delivery): void {
     if (this.#courier.place(delivery)) return;
-    const { target } = this.#knowledge.recordOf(delivery.home);
-    if (this.#holds.hold(target, delivery)) {
-      delivery.waitsFor = target;
-      this.#courier.crowded(target);
-    } else delivery.exchange.refuse('cell-overloaded', null);
-  }
-
-  /** It waits for a verdict on `cell`, or is refused with this where there is no use, or no room, in waiting. */
-  holdOrRefuse(delivery: Delivery, cell: string, code: RefusalCode, detail: string | null): void {
-    const { exchange } = delivery;
-    if (!exchange.open) return;
-    delivery.waitsFor = cell;
-    const vain =
-      this.#whyNotWait(delivery.home) ?? (this.#holds.hold(cell, delivery) ? null : 'Too many wait.');
-    if (vain !== null) exchange.refuse(code, detail ?? vain);
-  }
-
-  /**
-   * A verdict can help only if somebody can pass one, and the other cell of the pair is there; null: it can. A cell that
-   * comes back may be up to the majority before it is to this router: while it answers probes there is hope.
-   */
-  #whyNotWait(home: string): string | null {
-    if (!this.#knowledge.storeAnswers) return 'No verdict can be had: the store does not answer.';
-    const why = this.#knowledge.heldBack(home);
-    if (why !== null && why !== 'warming-up') return HELD_BACK[why];
-    const { target, neighbour } = this.#knowledge.recordOf(home);
-    const other = target === home ? neighbour : home;
-    if (other === null || !this.#knowledge.hasCell(other)) return 'Its cell has no neighbour.';
-    return this.#knowledge.isUnreachable(other) ? NOBODY_UP : null;
-  }
-
-  /** It has waited for as long as it may. */
-  giveUp(delivery: Delivery): void {
-    if (delivery.crowded) delivery.exchange.refuse('cell-overloaded', 'No room was found in time.');
-    else delivery.exchange.refuse('cell-unavailable', 'No verdict came in time.');
+    const cell = this.#waits.cellOf(delivery);
+    if (this.#waits.hold(cell, delivery)) this.#courier.crowded(cell);
+    else delivery.exchange.refuse('cell-overloaded', null);
   }
 }

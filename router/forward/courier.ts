@@ -5,17 +5,20 @@ import type { Exchange, Served } from '../exchange.ts';
 import type { AnswerOutcome } from '../health/watched-cell.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord } from '../health/record.ts';
+import { servedBy } from '../health/served-by.ts';
 import type { Lanes } from '../lanes.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
+import { Handovers } from './handovers.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
 import type { CellPools } from './pools.ts';
-import { Streams } from './streams.ts';
+import { Streams, type Stream } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
+import { movingQueue, Waits } from './waits.ts';
 
 /**
  * Causes by which a cell is given up with what is inside it. By any other one the cell that is left is alive, and
@@ -23,28 +26,38 @@ import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
  */
 const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
+/** The home of a tenant, by what is known now; null: it can not be told. */
+export type HomeOf = (tenant: string) => string | null;
+
 export class Courier {
   readonly holds: Holds<Delivery>;
   readonly retries: RetryBudget;
   readonly streams = new Streams();
+  readonly handovers: Handovers;
   readonly #config: Config;
   readonly #knowledge: CellKnowledge;
   readonly #lanes: Lanes;
   readonly #pools: CellPools;
+  readonly #waits: Waits;
   readonly #aftermath: Aftermath;
+  readonly #homeOf: HomeOf;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #traffic = new Map<string, HomeTraffic>();
   /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
   readonly #crowded = new Set<string>();
 
-  constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools) {
+  constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homeOf: HomeOf) {
+    const { HANDOVER_MS: handoverMs, RECONNECT_SPREAD_MS: spreadMs } = config;
     this.#config = config;
+    this.#homeOf = homeOf;
     this.#knowledge = knowledge;
     this.#lanes = lanes;
     this.#pools = pools;
     this.holds = new Holds({ holdMs: config.HOLD_MS, holdMax: config.HOLD_MAX });
     this.retries = new RetryBudget((cell) => lanes.insideOf(cell));
-    this.#aftermath = new Aftermath(knowledge, this.holds, this.retries, {
+    this.handovers = new Handovers(this.streams, { handoverMs, spreadMs });
+    this.#waits = new Waits(knowledge, this.holds);
+    this.#aftermath = new Aftermath(knowledge, this.#waits, this.retries, {
       place: (delivery) => this.#place(delivery, 'again'),
       crowded: (cell) => void this.#crowded.add(cell),
     });
@@ -63,7 +76,7 @@ export class Courier {
     const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(exchange.response.socket, early) : null;
     const delivery = new Delivery(exchange, home, tunnel, body, {
       place: () => this.#place(delivery, 'waited'),
-      giveUp: () => this.#aftermath.giveUp(delivery),
+      giveUp: () => this.#waits.giveUp(delivery),
     });
     this.#remember(delivery);
     this.#place(delivery, 'new');
@@ -74,36 +87,53 @@ export class Courier {
     for (const traffic of this.#traffic.values()) yield traffic.count();
   }
 
-  /** Records changed: what waits for a verdict goes on, and what is still inside a cell that lost its tenants ends. */
+  /**
+   * Records changed: what waits for a verdict, or for the end of a handover, goes on, and what is still inside a cell that
+   * lost its tenant ends, or is waited for.
+   */
   verdict(records: readonly HealthRecord[]): void {
     for (const record of records) {
-      const { home, target, neighbour, cause } = record;
-      if (ENDS_WHAT_IS_INSIDE.has(cause)) {
-        for (const delivery of this.#traffic.get(home)?.underWay ?? [])
-          this.#aftermath.overtaken(delivery, target);
-        this.streams.endElsewhere(home, target);
-      }
+      const { home, neighbour } = record;
+      const underWay = this.#traffic.get(home)?.underWay ?? [];
+      this.handovers.follow(record, underWay);
+      if (record.phase === 'open') this.#endElsewhere(record, underWay);
+      this.holds.wake(movingQueue(home));
       this.holds.wake(home);
       if (neighbour !== null) this.holds.wake(neighbour);
     }
   }
 
+  #endElsewhere(record: HealthRecord, underWay: Iterable<Delivery>): void {
+    if (!ENDS_WHAT_IS_INSIDE.has(record.cause)) {
+      this.handovers.endElsewhere(record);
+      return;
+    }
+    for (const delivery of underWay) this.#aftermath.overtaken(delivery);
+    this.streams.endWhere(record.home, ({ cell, tenant }) => servedBy(record, tenant) !== cell);
+  }
+
   /** A cell answered a probe: requests that are to go there may be wrong about it, whatever cell they wait for. */
   probedWell(cell: string): void {
-    const goesThere = ({ home }: Delivery): boolean => this.#knowledge.recordOf(home).target === cell;
+    const goesThere = ({ home, tenant }: Delivery): boolean =>
+      servedBy(this.#knowledge.recordOf(home), tenant) === cell;
     for (const { cell: queue } of Array.from(this.holds.waiting())) this.holds.wake(queue, goesThere);
   }
 
   /** True: the request has gone on its way, or has been answered. False: there is no room, it must go on waiting. */
   #place(delivery: Delivery, how: 'new' | 'waited' | 'again'): boolean {
-    const { exchange, home } = delivery;
+    const { exchange } = delivery;
     if (!exchange.open) return true;
+    if (how !== 'new') this.#findHome(delivery);
+    const { home, moving } = delivery;
     delivery.crowded = false;
+    delivery.moving = false;
     if (how === 'waited' && this.#knowledge.recordOf(home).epoch < delivery.neededEpoch) return false;
-    const choice = chooseCell(home, this.#knowledge, delivery.reading);
+    const choice = chooseCell(home, delivery.tenant, this.#knowledge, delivery.reading);
     if ('refusal' in choice) {
-      if (how === 'waited') return false;
-      this.#aftermath.holdOrRefuse(delivery, this.#knowledge.recordOf(home).target, 'cell-unavailable', null);
+      // What waited for a handover waits for a verdict from now on, and the other way round.
+      if (choice.refusal === 'placement-moving') this.#waits.holdMoving(delivery);
+      else if (how === 'waited' && !moving) return false;
+      else this.#waits.holdOrRefuse(delivery, this.#waits.cellOf(delivery), 'cell-unavailable', null);
       return true;
     }
     if (how === 'waited' && delivery.suspect === choice.cell && !this.retries.allows(choice.cell)) {
@@ -118,6 +148,19 @@ export class Courier {
     }
     this.#send(delivery, choice);
     return true;
+  }
+
+  /** What it waited for may have been a cut-over: its tenant has another home since. */
+  #findHome(delivery: Delivery): void {
+    const { exchange, home } = delivery;
+    const found = exchange.tenant === null ? null : this.#homeOf(exchange.tenant);
+    if (found === null || found === home) return;
+    this.#traffic.get(home)?.underWay.delete(delivery);
+    delivery.home = found;
+    // Each home counts its own epochs.
+    delivery.neededEpoch = 0;
+    exchange.home = found;
+    this.#trafficOf(found).underWay.add(delivery);
   }
 
   #admit(delivery: Delivery, { cell, role }: Served): boolean {
@@ -145,13 +188,15 @@ export class Courier {
     });
   }
 
-  #streams(delivery: Delivery, { cell, role }: Served, end: (code: number) => void): boolean {
-    const { exchange, home } = delivery;
+  #streams(delivery: Delivery, { cell, role }: Served, end: Stream['end']): boolean {
+    const { exchange, home, tenant } = delivery;
     if (exchange.kind === 'request' && !this.#admitStream(delivery, cell, role)) {
       exchange.refuse('cell-overloaded', 'No room for another event stream.');
       return false;
     }
-    this.streams.add(exchange, home, { cell, end });
+    const stream = { cell, tenant, end };
+    this.streams.add(exchange, home, stream);
+    this.handovers.streams(delivery, stream);
     return true;
   }
 
@@ -177,8 +222,9 @@ export class Courier {
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {
       answered: (status: number) => this.#answered(delivery, served, status),
-      streams: (end: (code: number) => void) => this.#streams(delivery, served, end),
+      streams: (end: Stream['end']) => this.#streams(delivery, served, end),
       ended: (end: AttemptEnd) => this.#aftermath.ended(delivery, served, end),
+      over: () => delivery.out(),
     };
     if (early !== null) {
       const idleMs = this.#config.STREAM_IDLE_MS;
@@ -206,15 +252,14 @@ export class Courier {
   }
 
   #remember(delivery: Delivery): void {
-    const { exchange, home } = delivery;
-    const traffic = this.#trafficOf(home);
+    const { exchange } = delivery;
+    const traffic = this.#trafficOf(delivery.home);
     traffic.requests += 1;
     traffic.underWay.add(delivery);
     exchange.onEnd(() => {
-      traffic.underWay.delete(delivery);
+      this.#trafficOf(delivery.home).underWay.delete(delivery);
       delivery.attempt?.cancel();
-      delivery.doneRetrying();
-      delivery.leave();
+      delivery.ended();
       delivery.body?.discard();
       if (delivery.waitsFor !== null) this.holds.release(delivery.waitsFor, delivery);
     });

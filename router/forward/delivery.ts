@@ -16,7 +16,8 @@ const nothing = (): void => undefined;
 
 export class Delivery implements Waiting {
   readonly exchange: Exchange;
-  readonly home: string;
+  /** What was cut over meanwhile has another one. */
+  home: string;
   /** What came behind the head of an upgrade; null for an ordinary request. */
   readonly early: EarlyBytes | null;
   readonly body: BodySource | null;
@@ -30,10 +31,14 @@ export class Delivery implements Waiting {
   suspect: string | null = null;
   /** There is a cell for it, which has no room now. */
   crowded = false;
+  /** Its tenant is being handed over. */
+  moving = false;
   /** A cell knows a rule of this epoch: with an older one there is no use in asking it again. */
   neededEpoch = 0;
   writes = 0;
   connections = 0;
+  /** Whoever waits until it is inside no cell any more. */
+  whenOut: (() => void) | null = null;
   #leave = nothing;
   #doneRetrying = nothing;
 
@@ -65,9 +70,17 @@ export class Delivery implements Waiting {
     return IDEMPOTENT.has(this.exchange.head.method);
   }
 
-  /** A rule that a cell claims to know may never come: that says nothing of the verdict that others wait for. */
+  /** The tenant by whose name its cell is found. */
+  get tenant(): string {
+    return this.exchange.tenant ?? '';
+  }
+
+  /**
+   * A rule that a cell claims to know may never come, and a handover ends by itself: neither says anything of the verdict
+   * that others wait for.
+   */
   get decided(): boolean {
-    return this.crowded || this.neededEpoch > 0;
+    return this.crowded || this.moving || this.neededEpoch > 0;
   }
 
   /** Whether it only reads. A WebSocket's upgrade is a GET that does not. */
@@ -84,6 +97,21 @@ export class Delivery implements Waiting {
     const leave = this.#leave;
     this.#leave = nothing;
     leave();
+  }
+
+  /** It is inside no cell any more. */
+  out(): void {
+    const told = this.whenOut;
+    this.whenOut = null;
+    told?.();
+  }
+
+  /** Its sending is over, and the next one, if any, begins anew. */
+  ended(): void {
+    this.attempt = null;
+    this.doneRetrying();
+    this.leave();
+    this.out();
   }
 
   retrying(done: () => void): void {

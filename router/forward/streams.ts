@@ -7,12 +7,26 @@ const SERVICE_RESTART = 1012;
 
 export type Stream = {
   readonly cell: string;
-  /** Ends it so that its client knows it was meant; `code` is what a WebSocket is told. */
-  end(code: number): void;
+  /** Of requests without one: ''. */
+  readonly tenant: string;
+  /**
+   * Ends it so that its client knows it was meant; `code` is what a WebSocket is told. `lingerMs`: how long that one may
+   * take to answer, if not for as long as usual.
+   */
+  end(code: number, lingerMs?: number): void;
+};
+
+/** How streams end that are not ended at once. */
+export type Spread = {
+  /** Each at a random moment within this time: their clients all come back. */
+  spreadMs: number;
+  lingerMs: number;
 };
 
 export class Streams {
   readonly #byHome = new Map<string, Set<Stream>>();
+  /** Those whose end is due at a moment of its own. */
+  readonly #ending = new Map<Stream, NodeJS.Timeout>();
   #closing = false;
 
   /** Remembers a stream of one of `home`'s tenants for as long as its exchange lasts. */
@@ -20,17 +34,28 @@ export class Streams {
     const streams = this.#byHome.get(home) ?? new Set();
     this.#byHome.set(home, streams.add(stream));
     exchange.onEnd(() => {
+      clearTimeout(this.#ending.get(stream));
+      this.#ending.delete(stream);
       streams.delete(stream);
       if (streams.size === 0 && this.#byHome.get(home) === streams) this.#byHome.delete(home);
     });
     if (this.#closing) stream.end(SERVICE_RESTART);
   }
 
-  /** Ends what `home`'s tenants have open in any cell but `target`: it serves them now, and their clients come back to it. */
-  endElsewhere(home: string, target: string): void {
-    for (const stream of this.#byHome.get(home) ?? []) {
-      if (stream.cell !== target) stream.end(SERVICE_RESTART);
+  /** Ends those of `home`'s tenants that are `lost` to the cell they are in: their clients come back to another one. */
+  endWhere(home: string, lost: (stream: Stream) => boolean, spread: Spread | null = null): void {
+    for (const stream of Array.from(this.#byHome.get(home) ?? [])) {
+      if (!lost(stream)) continue;
+      if (spread === null) stream.end(SERVICE_RESTART);
+      else this.endSoon(stream, spread);
     }
+  }
+
+  /** Ends one of them within the spread. */
+  endSoon(stream: Stream, { spreadMs, lingerMs }: Spread): void {
+    if (this.#ending.has(stream)) return;
+    const end = (): void => stream.end(SERVICE_RESTART, lingerMs);
+    this.#ending.set(stream, setTimeout(end, Math.random() * spreadMs));
   }
 
   /** This router stops: ends all of them, and whatever is still granted from now on. */

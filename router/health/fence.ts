@@ -1,10 +1,12 @@
 // The fence: brings the rule in force to both cells of a pair, so that neither serves tenants that are not its own.
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import type { Names } from '../names.ts';
 import { OriginPool } from '../origin-pool.ts';
 import type { HealthRecord, Rule } from './record.ts';
 
 const DELIVERY_TIMEOUT_MS = 1_000;
+const POSITION_BYTES = 1_024;
 /** More than this many rules on their way to one cell wait for each other. */
 const CONNECTIONS = 4;
 const POOL_OPTIONS = {
@@ -19,13 +21,31 @@ export type KnownEpochs = Readonly<Record<string, number>> | null;
 
 type FencedCell = { pool: OriginPool; epochs: Map<string, number> };
 
+/** What a cell answers that took a rule: the epoch it knows now, and, where it loses tenants, how far it had written. */
+export type Ack = { epoch: number; position: string | null };
+
+type Terms = {
+  /** For a cell that gains tenants: what the one that lost them answered. */
+  position?: string | null;
+  timeoutMs?: number;
+};
+
+/** Loose: a cell may say more. */
+const ackAnswer = z.object({
+  home: z.string(),
+  epoch: z.int().min(1),
+  position: z.string().max(POSITION_BYTES).nullable().default(null),
+});
+
 export class Fence {
   readonly #token: string | null;
   readonly #names: Names;
   readonly #log: Logger;
   readonly #cells = new Map<string, FencedCell>();
-  /** Rules on their way: cell, home and epoch. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  /** Cells that have said in a health answer that they take no rules. */
+  readonly #unfenced = new Set<string>();
+  /** Rules on their way: cell, home, epoch and position. */
+  readonly #underWay = new Map<string, Promise<Ack | null>>();
 
   /** `token`: `CELL_TOKEN`; null: cells take rules from loopback peers alone. */
   constructor(token: string | null, names: Names, log: Logger) {
@@ -38,7 +58,11 @@ export class Fence {
   learn(cell: string, origin: string, epochs: KnownEpochs): void {
     const known = this.#cells.get(cell);
     if (epochs === null || (known !== undefined && known.pool.origin !== origin)) this.#forget(cell);
-    if (epochs === null) return;
+    if (epochs === null) {
+      this.#unfenced.add(cell);
+      return;
+    }
+    this.#unfenced.delete(cell);
     const fenced = this.#cells.get(cell) ?? {
       pool: new OriginPool(origin, POOL_OPTIONS, this.#names),
       epochs: new Map<string, number>(),
@@ -50,6 +74,11 @@ export class Fence {
   /** Whether the cell takes rules (contract level 1 and above). */
   isFenced(cell: string): boolean {
     return this.#cells.has(cell);
+  }
+
+  /** Whether the cell is known to take no rules (contract level 0). One that was never heard may be fenced. */
+  isUnfenced(cell: string): boolean {
+    return this.#unfenced.has(cell);
   }
 
   /** Whether a fenced cell knows an older rule than this one, or none. */
@@ -68,24 +97,27 @@ export class Fence {
   }
 
   /**
-   * Brings one rule to one cell. Resolves when it has it or could not be told; the next health answer shows which. While
-   * the same rule is on its way there already, however many ask, it is not sent once more.
+   * Brings one rule to one cell. Answers what it said when it took the rule, else null; the next health answer shows what
+   * it knows. While the same rule is on its way there already, however many ask, it is not sent once more.
    */
-  async deliver(record: HealthRecord, cell: string): Promise<void> {
-    const key = `${cell} ${record.home} ${record.epoch}`;
+  async deliver(
+    record: HealthRecord,
+    cell: string,
+    { position = record.position, timeoutMs = DELIVERY_TIMEOUT_MS }: Terms = {},
+  ): Promise<Ack | null> {
+    const key = `${cell} ${record.home} ${record.epoch} ${position ?? ''}`;
     const known = this.#underWay.get(key);
-    if (known !== undefined) {
-      await known;
-      return;
-    }
-    const sending = this.#send(record, cell).finally(() => this.#underWay.delete(key));
+    if (known !== undefined) return await known;
+    const rule = { ...ruleOf(record), position };
+    const sending = this.#send(rule, cell, timeoutMs).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, sending);
-    await sending;
+    return await sending;
   }
 
-  async #send(record: HealthRecord, cell: string): Promise<void> {
+  async #send(rule: Rule, cell: string, timeoutMs: number): Promise<Ack | null> {
     const fenced = this.#cells.get(cell);
-    if (fenced === undefined) return;
+    if (fenced === undefined) return null;
+    const { home, epoch } = rule;
     try {
       const { statusCode, body } = await fenced.pool.current.request({
         method: 'PUT',
@@ -94,20 +126,20 @@ export class Fence {
           'content-type': 'application/json',
           ...(this.#token === null ? {} : { authorization: `Bearer ${this.#token}` }),
         },
-        body: JSON.stringify(ruleOf(record)),
-        signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
+        body: JSON.stringify(rule),
+        signal: AbortSignal.timeout(timeoutMs),
       });
-      await body.dump();
-      if (statusCode === 200) this.#delivered(fenced, record);
-      else
-        this.#log.warn(
-          { cell, home: record.home, epoch: record.epoch, status: statusCode },
-          'cell refused a rule',
-        );
+      const said = await body.text();
+      if (statusCode === 200) {
+        fenced.epochs.set(home, Math.max(epoch, fenced.epochs.get(home) ?? 0));
+        return ackIn(said, home);
+      }
+      this.#log.warn({ cell, home, epoch, status: statusCode }, 'cell refused a rule');
     } catch {
       // A cell that can not be reached is told when it answers its next probe.
-      this.#log.debug({ cell, home: record.home, epoch: record.epoch }, 'rule not delivered');
+      this.#log.debug({ cell, home, epoch }, 'rule not delivered');
     }
+    return null;
   }
 
   async close(): Promise<void> {
@@ -115,14 +147,19 @@ export class Fence {
     this.#cells.clear();
   }
 
-  #delivered(fenced: FencedCell, { home, epoch }: HealthRecord): void {
-    fenced.epochs.set(home, Math.max(epoch, fenced.epochs.get(home) ?? 0));
-  }
-
   #forget(cell: string): void {
     const known = this.#cells.get(cell);
     this.#cells.delete(cell);
     known?.pool.destroy().catch(() => undefined);
+  }
+}
+
+function ackIn(said: string, home: string): Ack | null {
+  try {
+    const ack = ackAnswer.safeParse(JSON.parse(said)).data;
+    return ack?.home === home ? { epoch: ack.epoch, position: ack.position } : null;
+  } catch {
+    return null;
   }
 }
 

@@ -6,6 +6,7 @@ import type { FleetHolder } from '../fleet/holder.ts';
 import type { Names } from '../names.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cell-clock.ts';
+import { Confirmations } from './confirmations.ts';
 import type { OpinionState } from './opinion.ts';
 import type { ProbeResult } from './probe.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
@@ -24,6 +25,7 @@ export class Monitor {
   readonly #log: Logger;
   readonly #rules: Rules;
   readonly #beats: Beats;
+  readonly #confirmations: Confirmations;
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
@@ -40,6 +42,7 @@ export class Monitor {
       placement: fleets.active.placement,
       cellToken: config.CELL_TOKEN ?? null,
       snapshotFile: config.SNAPSHOT_FILE ?? null,
+      handoverMs: config.HANDOVER_MS,
       names,
       log,
     });
@@ -53,6 +56,9 @@ export class Monitor {
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
       unanswered: () => fleets.consider([]),
     });
+    this.#confirmations = new Confirmations(() => this.#beats.soon());
+    this.#rules.onChange((records) => this.#confirmations.follow(records));
+    this.#rules.onReady((home, epoch) => this.#confirmations.ready(home, epoch));
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
       (records) => this.#rules.learn(records, this.#ready),
@@ -74,7 +80,7 @@ export class Monitor {
     await this.#rules.close();
   }
 
-  /** Called with the records that changed, once this router goes by them. */
+  /** Called with the records that changed, once this router goes by them; at once with those that it starts with. */
   onRecords(listener: (records: readonly HealthRecord[]) => void): void {
     this.#rules.onChange(listener);
   }
@@ -87,6 +93,11 @@ export class Monitor {
   /** Called when this router finds a cell that it can not reach any more. */
   onLost(listener: (cell: string) => void): void {
     this.#lostListeners.push(listener);
+  }
+
+  /** This router has nothing inside the cell that loses tenants by the handover of this epoch, and nothing comes to be. */
+  confirmHeld(home: string, epoch: number): void {
+    this.#confirmations.held(home, epoch);
   }
 
   /** A record that the store answered an operator with. */
@@ -262,7 +273,8 @@ export class Monitor {
       this.#rules.hear(id, told.rules);
       this.#rules.reconcile(id, origin, told.epochs);
     }
-    if (this.#allProbed && this.#rules.adoptShown()) this.#beats.restoreSoon();
+    if (this.#allProbed && this.#rules.adoptShown((cell) => this.isUnreachable(cell)))
+      this.#beats.restoreSoon();
     for (const listener of this.#probeListeners) listener(id, ok);
   }
 
@@ -285,7 +297,7 @@ export class Monitor {
       maxFailedOver: this.#config.MAX_FAILED_OVER,
       handoverMs: this.#config.HANDOVER_MS,
       fleetInForce: this.#fleets.loadedDigest === this.#fleets.active.digest,
-      confirmations: {},
+      confirmations: this.#confirmations.told,
     };
   }
 }

@@ -4,89 +4,101 @@ import type { Logger } from 'pino';
 import type { Names } from '../names.ts';
 import type { Placement } from '../placement/placement.ts';
 import { Fence, type KnownEpochs } from './fence.ts';
+import { HandoverRules } from './handover-rules.ts';
 import type { HealthRecord } from './record.ts';
+import { ShownRules } from './shown-rules.ts';
 import { Snapshot } from './snapshot.ts';
 import { HealthView } from './view.ts';
-import { readRule } from './wire.ts';
 
 /** How long a cell that gains tenants is given to take the rule before they are sent there. */
-const TARGET_FIRST_MS = 200;
+const GAINERS_FIRST_MS = 200;
 
 export type RulesOptions = {
   placement: Placement;
   /** `CELL_TOKEN` and `SNAPSHOT_FILE`, or null. */
   cellToken: string | null;
   snapshotFile: string | null;
+  /** `HANDOVER_MS`. */
+  handoverMs: number;
   names: Names;
   log: Logger;
 };
 
-/** A rule, and the cells that showed it. */
-type Shown = { rule: HealthRecord; by: string[] };
-
 export class Rules {
   readonly view: HealthView;
   readonly #fence: Fence;
+  readonly #handovers: HandoverRules;
   readonly #snapshot: Snapshot | null;
   readonly #log: Logger;
   readonly #listeners: ((records: readonly HealthRecord[]) => void)[] = [];
+  readonly #readyListeners: ((home: string, epoch: number) => void)[] = [];
   /**
    * Homes whose record is the best that was found without the store: a newer one found the same way replaces it, and so
    * does the store's own of the same epoch, which says since when and why.
    */
   readonly #provisional = new Set<string>();
-  /** The newest rule of each home that cells have shown since it was last looked at. */
-  readonly #shown = new Map<string, Shown>();
+  readonly #shown: ShownRules;
 
   /** Starts with what an earlier router on this machine knew last. */
-  constructor({ placement, cellToken, snapshotFile, names, log }: RulesOptions) {
+  constructor({ placement, cellToken, snapshotFile, handoverMs, names, log }: RulesOptions) {
     this.#log = log;
     this.view = new HealthView(placement);
     this.#fence = new Fence(cellToken, names, log);
+    this.#shown = new ShownRules(this.view);
+    this.#handovers = new HandoverRules({
+      fence: this.#fence,
+      handoverMs,
+      ready: (home, epoch) => {
+        for (const listener of this.#readyListeners) listener(home, epoch);
+      },
+    });
     this.#snapshot = snapshotFile === null ? null : new Snapshot(snapshotFile, log);
-    for (const { home } of this.view.apply(this.#snapshot?.read() ?? [])) this.#provisional.add(home);
+    for (const record of this.view.apply(this.#snapshot?.read() ?? [])) {
+      this.#provisional.add(record.home);
+      this.#handovers.follow(record);
+    }
   }
 
-  /** Called with the records that changed, once this router goes by them. */
+  /** Called with the records that changed, once this router goes by them; at once with those that it starts with. */
   onChange(listener: (records: readonly HealthRecord[]) => void): void {
     this.#listeners.push(listener);
+    const { records } = this.view;
+    if (records.length > 0) listener(records);
+  }
+
+  /** Called when the cells have taken the closing rule of this epoch, as far as they take any. */
+  onReady(listener: (home: string, epoch: number) => void): void {
+    this.#readyListeners.push(listener);
   }
 
   /**
-   * Takes over records, `targetFirst`: a fenced cell that gains tenants by one hears of it before they are sent there,
-   * so that it does not refuse them; but nobody waits long for one that does not listen.
+   * Takes over records, `gainersFirst`: a fenced cell that gains tenants by one hears of it before they are sent there,
+   * so that it does not refuse them; but nobody waits long for one that does not listen. By a closing one nobody gains
+   * any yet: it stands at once.
    */
-  learn(records: readonly HealthRecord[], targetFirst: boolean): void {
+  learn(records: readonly HealthRecord[], gainersFirst: boolean): void {
     const atOnce: HealthRecord[] = [];
     for (const record of records) {
-      const waits = targetFirst && this.view.isNewer(record) && this.#fence.lacks(record.target, record);
-      if (waits) void this.#learnAfterTarget(record);
+      const told = gainersFirst && this.view.isNewer(record) ? this.#gainersThatLack(record) : [];
+      if (told.length > 0) void this.#learnAfter(record, told);
       else atOnce.push(record);
     }
     this.#takeOver(atOnce);
   }
 
-  /** A cell showed the rules it knows: of each home of its pair the newest one is kept until `adoptShown`. */
+  /** A cell showed the rules it knows. */
   hear(cell: string, rules: Readonly<Record<string, unknown>>): void {
-    for (const shown of Object.values(rules)) {
-      const rule = readRule(shown);
-      if (rule === null || !this.#isOfPair(cell, rule)) continue;
-      const known = this.#shown.get(rule.home);
-      if (rule.epoch > (known?.rule.epoch ?? 0)) this.#shown.set(rule.home, { rule, by: [cell] });
-      else if (rule.epoch === known?.rule.epoch) known.by.push(cell);
-    }
+    this.#shown.hear(cell, rules);
   }
 
   /**
    * Of a home that the store never told of, the newest rule that a cell of its pair shows is the best knowledge there
-   * is: after a cold start without a store, or with one that was emptied, or set back, while no router ran. To be called once both
-   * cells of each pair were heard: what is adopted is acted on at once. Answers whether something was learnt by it.
+   * is: after a cold start without a store, or with one that was emptied, or set back, while no router ran. Of others see
+   * `ShownRules`. To be called once both cells of each pair were heard: what is adopted is acted on at once. Answers
+   * whether something was learnt by it.
    */
-  adoptShown(): boolean {
-    if (this.#shown.size === 0) return false;
-    const news = [...this.#shown.values()].filter((shown) => this.#isNews(shown));
-    const adopted = news.map(({ rule }) => rule);
-    this.#shown.clear();
+  adoptShown(isUnreachable: (cell: string) => boolean): boolean {
+    const adopted = this.#shown.news(this.#provisional, isUnreachable);
     if (adopted.length === 0) return false;
     this.learn(adopted, false);
     for (const { home } of adopted) this.#provisional.add(home);
@@ -110,39 +122,38 @@ export class Rules {
   }
 
   async close(): Promise<void> {
+    this.#handovers.close();
     await Promise.all([this.#fence.close(), this.#snapshot?.settled()]);
   }
 
-  /** The pair is the one that this router knows: a rule may call whoever shows it the neighbour. */
-  #isOfPair(cell: string, { home, neighbour }: HealthRecord): boolean {
-    if (cell === home) return true;
-    return cell === neighbour && cell === this.view.recordOf(home).neighbour;
+  #gainersThatLack(record: HealthRecord): string[] {
+    if (record.phase === 'closing') return [];
+    return gainersOf(record).filter((cell) => this.#fence.lacks(cell, record));
   }
 
-  /**
-   * Where the store has told of the home (an old copy of it may have come back, and the routers with it) a newer rule
-   * is believed of the cell alone that serves by the store's record: it refuses these tenants until that is followed.
-   */
-  #isNews({ rule: { home, epoch }, by }: Shown): boolean {
-    const known = this.view.recordOf(home);
-    if (!this.view.has(home) || epoch <= known.epoch) return false;
-    return this.#provisional.has(home) || !this.view.knows(home) || by.includes(known.target);
-  }
-
-  async #learnAfterTarget(record: HealthRecord): Promise<void> {
-    const told = this.#fence.deliver(record, record.target);
-    await Promise.race([told, pause(TARGET_FIRST_MS, undefined, { ref: false })]);
+  async #learnAfter(record: HealthRecord, gainers: readonly string[]): Promise<void> {
+    const told = Promise.all(gainers.map((cell) => this.#fence.deliver(record, cell)));
+    await Promise.race([told, pause(GAINERS_FIRST_MS, undefined, { ref: false })]);
     this.#takeOver([record]);
   }
 
   #takeOver(records: readonly HealthRecord[]): void {
     const newer = this.view.apply(records, this.#provisional);
     if (newer.length === 0) return;
-    for (const { home, state, target, epoch, cause } of newer) {
-      this.#log.warn({ home, state, target, epoch, cause }, 'verdict');
+    for (const record of newer) {
+      const { home, state, phase, target, epoch, share, cause } = record;
+      this.#log.warn({ home, state, phase, target, epoch, share, cause }, 'verdict');
+      this.#handovers.follow(record);
     }
     this.#fence.bring(newer);
     this.#snapshot?.write(this.view.records);
     for (const listener of this.#listeners) listener(newer);
   }
+}
+
+/** The cells that serve more tenants by this record than by the one before; a pin does not say which of the two. */
+function gainersOf({ home, neighbour, share, shareBefore }: HealthRecord): string[] {
+  const away = neighbour ?? home;
+  if (share === shareBefore) return [...new Set([home, away])];
+  return [share > shareBefore ? away : home];
 }

@@ -72,10 +72,9 @@ export class HealthView {
   #rebuild(): void {
     this.#inForce = new Map(
       this.#placement.cells.map((home) => {
-        const neighbour = this.#placement.neighbourOf(home);
-        const record = this.#records.get(home) ?? initialRecord(home, neighbour);
-        // While a home serves, its neighbour is the file's; while it is away, the one that stands in for it.
-        return [home, record.state === 'serving' ? { ...record, neighbour } : record];
+        // A record's own neighbour is in force: what the file says becomes the record's when the store changes it.
+        const record = this.#records.get(home) ?? initialRecord(home, this.#placement.neighbourOf(home));
+        return [home, record];
       }),
     );
     this.#rules = new Map();

@@ -1,9 +1,11 @@
 // The level 1 stub cell keeps the contract that routers are tested against.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { initialRecord } from '../../router/health/record.ts';
 import { xxh32 } from '../../router/placement/hash.ts';
 import { startStubProcess, type StubProcess } from '../support/stub-process.ts';
@@ -138,7 +140,49 @@ test('writes down whom it served, also when it is killed', async () => {
   await stub.kill('SIGKILL');
 
   const line = { tenant: 'acme', method: 'GET', home: 'cell-a', role: 'home', epoch: 7, cell: 'cell-a' };
-  expect(stub.served()).toEqual([{ ...line, at: expect.any(Number) as number }]);
+  const times = { at: expect.any(Number) as number, untilMs: expect.any(Number) as number };
+  expect(stub.served()).toEqual([{ ...line, ...times }]);
+});
+
+test('a request for a slow path stays inside for as long as it asks, and is written down as not done', async () => {
+  await bring(rule());
+  const controller = new AbortController();
+  const headers = { 'x-tenant-id': 'acme', 'x-cell-home': 'cell-a' };
+  const asked = request(`${stub.origin}/slow/60000`, { headers, signal: controller.signal });
+  await until('it is inside', () => stub.served().length === 1);
+
+  expect(stub.served()).toMatchObject([{ tenant: 'acme', untilMs: null }]);
+  controller.abort();
+  await expect(asked).rejects.toThrow();
+});
+
+test('serves a WebSocket until its client closes it, and refuses one of a tenant that is not its own', async () => {
+  const headers = { 'x-tenant-id': 'acme', 'x-cell-home': 'cell-a' };
+  const url = stub.origin.replace('http', 'ws');
+  const early = new WebSocket(url, { headers });
+  const [, refused] = (await once(early, 'unexpected-response')) as [unknown, { statusCode: number }];
+  expect(refused.statusCode).toBe(421);
+  early.on('error', () => undefined).terminate();
+
+  await bring(rule());
+  const socket = new WebSocket(url, { headers });
+  const [frame] = (await once(socket, 'message')) as [Buffer];
+  expect(String(frame)).toBe('tick');
+  socket.close(1000);
+  await once(socket, 'close');
+  expect(stub.served()).toMatchObject([{ tenant: 'acme', cell: 'cell-a', untilMs: null }]);
+});
+
+test('sends events until its client leaves', async () => {
+  await bring(rule());
+  const answer = await request(`${stub.origin}/events`, {
+    headers: { 'x-tenant-id': 'acme', 'x-cell-home': 'cell-a' },
+  });
+
+  expect(answer.headers['content-type']).toBe('text/event-stream');
+  const [event] = (await once(answer.body, 'data')) as [Buffer];
+  expect(String(event)).toBe('data: tick\n\n');
+  answer.body.on('error', () => undefined).destroy();
 });
 
 test('with a token only its bearer brings rules', async () => {

@@ -36,7 +36,7 @@ test('a rule is brought with the token, and without what is not the cell’s bus
   const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
   fence.learn('cell-b', b.origin, {});
   await fence.deliver({ ...AWAY, since: 1, cause: 'unreachable' }, 'cell-b');
-  const { since: _, cause: __, ...rule } = AWAY;
+  const { since: _, cause: __, relapses: ___, undone: ____, handover: _____, ...rule } = AWAY;
   expect(b.brought).toEqual([{ rule, authorization: `Bearer ${TOKEN}` }]);
 });
 

@@ -14,11 +14,19 @@ const { placement } = fleetFrom({
   cells: { ...cells, 'cell-a': { ...cells['cell-a'], neighbour: 'cell-b' } },
   generations: [{ add: HOMES }],
 });
+const NONE = (): boolean => false;
 const AWAY = awayRecord('cell-a', 'cell-b', 5);
 
 function rulesHere(): { rules: Rules; told: HealthRecord[] } {
   const log = pino({ level: 'silent' });
-  const rules = new Rules({ placement, cellToken: null, snapshotFile: null, names: new Names(30_000), log });
+  const rules = new Rules({
+    placement,
+    cellToken: null,
+    snapshotFile: null,
+    handoverMs: 2_000,
+    names: new Names(30_000),
+    log,
+  });
   const told: HealthRecord[] = [];
   rules.onChange((records) => told.push(...records));
   onTestFinished(async () => await rules.close());
@@ -35,7 +43,7 @@ function shown(record: HealthRecord): Record<string, unknown> {
 function after(cell: string, rule: unknown): HealthRecord {
   const { rules } = rulesHere();
   rules.hear(cell, { 'cell-a': rule });
-  rules.adoptShown();
+  rules.adoptShown(NONE);
   return rules.view.recordOf('cell-a');
 }
 
@@ -55,9 +63,9 @@ test('a third cell that calls itself the neighbour is not', () => {
 test('a cell that stands in by the record in force is, whatever the fleet file says by now', () => {
   const { rules } = rulesHere();
   rules.hear('cell-a', { 'cell-a': shown(awayRecord('cell-a', 'cell-c', 5)) });
-  rules.adoptShown();
+  rules.adoptShown(NONE);
   rules.hear('cell-c', { 'cell-a': shown(awayRecord('cell-a', 'cell-c', 7)) });
-  rules.adoptShown();
+  rules.adoptShown(NONE);
   expect(rules.view.recordOf('cell-a')).toMatchObject({ target: 'cell-c', epoch: 7 });
 });
 
@@ -75,7 +83,7 @@ test('since when and why is the store’s to say', () => {
 test('what the store says of the same epoch completes what a cell showed, and is told', () => {
   const { rules, told } = rulesHere();
   rules.hear('cell-b', { 'cell-a': shown(AWAY) });
-  rules.adoptShown();
+  rules.adoptShown(NONE);
   rules.learn([AWAY], false);
   expect(told).toEqual([{ ...AWAY, since: null, cause: null }, AWAY]);
   expect(rules.view.recordOf('cell-a')).toEqual(AWAY);
@@ -86,7 +94,7 @@ test('what the store says of the same epoch completes what a cell showed, and is
 test('an older record of the store does not undo what a cell showed', () => {
   const { rules } = rulesHere();
   rules.hear('cell-b', { 'cell-a': shown(AWAY) });
-  rules.adoptShown();
+  rules.adoptShown(NONE);
   rules.learn([awayRecord('cell-a', 'cell-b', 4)], false);
   expect(rules.view.recordOf('cell-a').epoch).toBe(5);
 });

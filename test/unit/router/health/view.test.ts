@@ -92,18 +92,25 @@ test('an epoch never goes back', () => {
   );
 });
 
-test('while a home serves, its neighbour is the file’s', () => {
-  const view = new HealthView(PLACEMENT);
-  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3 }]);
-  view.setPlacement(OTHER);
-  expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-c', epoch: 3 });
-});
+test.each<[string, HealthRecord]>([
+  ['serves', { ...initialRecord('cell-a', 'cell-b'), epoch: 3 }],
+  ['is away', awayRecord('cell-a', 'cell-b', 3)],
+])(
+  'where a record of a home that %s is known, its own neighbour stands until a newer one says otherwise',
+  (_, record) => {
+    const view = new HealthView(PLACEMENT);
+    view.apply([record]);
+    view.setPlacement(OTHER);
+    expect(view.recordOf('cell-a')).toEqual(record);
+    view.apply([{ ...record, neighbour: 'cell-c', epoch: 4 }]);
+    expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-c', epoch: 4 });
+  },
+);
 
-test('while a home is away, its neighbour is the one that stands in for it', () => {
+test('where none is known, the neighbour is the file’s', () => {
   const view = new HealthView(PLACEMENT);
-  view.apply([awayRecord('cell-a', 'cell-b', 3)]);
   view.setPlacement(OTHER);
-  expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-b', target: 'cell-b' });
+  expect(view.recordOf('cell-a')).toEqual(initialRecord('cell-a', 'cell-c'));
 });
 
 test('a home is known once anything was told of it, and not before', () => {
