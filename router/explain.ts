@@ -1,5 +1,6 @@
 // Why a tenant is served where it is: the same decisions as a request meets, without a request.
 import { chooseCell, type Choice, type Role } from './choose-cell.ts';
+import { findHome } from './find-home.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { Monitor } from './health/monitor.ts';
 import type { HealthRecord } from './health/record.ts';
@@ -21,20 +22,23 @@ export type Explanation = {
 /** What would happen to a request of `tenant` right now, and why. */
 export function explain(tenant: string, fleet: Fleet, monitor: Monitor): Explanation {
   const location = fleet.placement.locate(tenant);
-  const choice: Choice = chooseCell(location.home, tenant, monitor, false);
-  const record = monitor.recordOf(location.home);
+  const found = findHome(location, monitor);
+  const { home } = found;
+  const record = monitor.recordOf(home);
+  const choice: Choice =
+    'refusal' in found ? { ...found, epoch: record.epoch } : chooseCell(home, tenant, monitor, false);
   const served = 'cell' in choice ? choice : null;
+  const movingTo = 'refusal' in found ? null : found.movingTo;
   return {
     tenant,
     bucket: location.bucket,
-    home: location.home,
+    home,
     neighbour: record.neighbour,
     pin: runtimePin(record, tenant) ?? location.pin,
     cell: served?.cell ?? null,
     role: served?.role ?? null,
     epoch: choice.epoch,
-    reason:
-      location.movingTo === null ? choice.reason : `${choice.reason}; to be moved to ${location.movingTo}`,
+    reason: movingTo === null ? choice.reason : `${choice.reason}; to be moved to ${movingTo}`,
   };
 }
 

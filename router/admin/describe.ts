@@ -3,8 +3,9 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { HealthEvent, HealthRecord } from '../health/record.ts';
 
-/** Every cell that owns buckets or is a member, by name. `buckets` is how many it owns. */
+/** Every cell that is or may be the home of buckets, or is a member, by name. `buckets`: how many it is the home of. */
 export function describeCells(fleet: Fleet, monitor: Monitor) {
+  const { buckets } = monitor;
   return fleet.placement.cells.map((id) => {
     const record = monitor.recordOf(id);
     const cell = fleet.cells.get(id);
@@ -23,7 +24,9 @@ export function describeCells(fleet: Fleet, monitor: Monitor) {
       pins: Object.keys(record.pins).length,
       since: isoTime(record.since),
       cause: record.cause,
-      buckets: fleet.placement.bucketsOf(id),
+      buckets: buckets.get(id)?.owned ?? 0,
+      /** How many of them are to be cut over, by the cell that they are to go to. */
+      moving: buckets.get(id)?.moving ?? {},
       version: monitor.versionOf(id),
       /** This router's own opinion, as against the verdict in `state`. */
       opinion: monitor.opinionOf(id),

@@ -1,6 +1,5 @@
 // Run-time pins: one tenant at its home or at its neighbour, whatever the share of the others.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Fleet } from '../fleet/fleet.ts';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { endBody, pinBody, readBody, type EndBody, type StayBody } from './bodies.ts';
 import { carryOut } from './carry-out.ts';
@@ -42,7 +41,10 @@ async function pin(
   body: EndBody | StayBody,
 ): Promise<FastifyReply> {
   const { reason, owner, override } = body;
-  const home = homeOf(fleets.active, tenant);
+  const home = monitor.homeOf(tenant);
+  if (home === null) {
+    return problem(reply, 'store-unavailable', 'The store has never told which cell has the tenant now.');
+  }
   return await carryOut(
     reply,
     { monitor, store },
@@ -59,9 +61,4 @@ async function pin(
       override,
     },
   );
-}
-
-/** Whose record the pin belongs into. */
-function homeOf({ placement }: Fleet, tenant: string): string {
-  return placement.locate(tenant).home;
 }

@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
 import type { Attempt } from './attempt.ts';
 import type { BodySource } from './body-source.ts';
-import type { Waiting } from './holds.ts';
+import type { HoldKind, Waiting } from './holds.ts';
 import type { EarlyBytes } from './tunnel.ts';
 
 /** RFC 9110, section 9.2.2, and QUERY, which is safe. */
@@ -81,6 +81,11 @@ export class Delivery implements Waiting {
    */
   get decided(): boolean {
     return this.crowded || this.moving || this.neededEpoch > 0;
+  }
+
+  get kind(): HoldKind {
+    if (this.crowded) return 'room';
+    return this.moving ? 'handover' : 'verdict';
   }
 
   /** Whether it only reads. A WebSocket's upgrade is a GET that does not. */

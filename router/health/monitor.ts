@@ -1,9 +1,12 @@
 // The health of the fleet as this router sees and shares it: cells watched, votes told, rules in force.
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { countBuckets, type CellBuckets } from '../count-buckets.ts';
+import { findHome } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Names } from '../names.ts';
+import type { Placement } from '../placement/placement.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cell-clock.ts';
 import { Confirmations } from './confirmations.ts';
@@ -31,6 +34,7 @@ export class Monitor {
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #lostListeners: ((cell: string) => void)[] = [];
   #ready = false;
+  #counted: { placement: Placement; moves: number; buckets: ReadonlyMap<string, CellBuckets> } | null = null;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
     this.#config = config;
@@ -49,8 +53,10 @@ export class Monitor {
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
       records: () => this.#rules.view.records,
-      heard: (records) => this.#rules.learn(records, this.#ready),
+      // The first ones stand at once: until then it is not known where those are at home who are being moved.
+      heard: (records) => this.#rules.learn(records, this.#ready && this.#rules.view.whole),
       replied: ({ routers }) => {
+        this.#rules.toldAll();
         fleets.consider(routers.map(({ fleetDigest }) => fleetDigest));
       },
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
@@ -216,6 +222,32 @@ export class Monitor {
     return this.#rules.view.recordOf(home);
   }
 
+  /** Whether all that happened to the home is known here, if it is only that nothing ever did. */
+  knows(home: string): boolean {
+    return this.#rules.view.whole || this.#rules.view.knows(home);
+  }
+
+  /** The home that its own cut-overs took a tenant to; null: it had none. */
+  movedTenant(tenant: string): string | null {
+    return this.#rules.view.movedTenant(tenant);
+  }
+
+  /** The home of a tenant of the fleet in force; null: nobody can tell whether it was moved from there. */
+  homeOf(tenant: string): string | null {
+    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
+    return 'refusal' in found ? null : found.home;
+  }
+
+  /** How many buckets each cell is the home of, and how many are to be cut over from there; by what is known now. */
+  get buckets(): ReadonlyMap<string, CellBuckets> {
+    const { placement } = this.#fleets.active;
+    const { moves } = this.#rules.view;
+    if (this.#counted?.placement !== placement || this.#counted.moves !== moves) {
+      this.#counted = { placement, moves, buckets: countBuckets(placement, this) };
+    }
+    return this.#counted.buckets;
+  }
+
   hasCell(cell: string): boolean {
     return this.#cells.has(cell);
   }
@@ -289,7 +321,7 @@ export class Monitor {
       homes: placement.cells.map((home) => ({
         home,
         neighbour: placement.neighbourOf(home),
-        buckets: placement.bucketsOf(home),
+        buckets: this.buckets.get(home)?.owned ?? 0,
         zone: cells.get(home)?.zone ?? null,
       })),
       minDwellMs: this.#config.MIN_DWELL_MS,

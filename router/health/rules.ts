@@ -30,6 +30,7 @@ export class Rules {
   readonly #handovers: HandoverRules;
   readonly #snapshot: Snapshot | null;
   readonly #log: Logger;
+  #all = false;
   readonly #listeners: ((records: readonly HealthRecord[]) => void)[] = [];
   readonly #readyListeners: ((home: string, epoch: number) => void)[] = [];
   /**
@@ -53,10 +54,12 @@ export class Rules {
       },
     });
     this.#snapshot = snapshotFile === null ? null : new Snapshot(snapshotFile, log);
-    for (const record of this.view.apply(this.#snapshot?.read() ?? [])) {
+    const kept = this.#snapshot?.read() ?? { records: [], whole: false };
+    for (const record of this.view.apply(kept.records)) {
       this.#provisional.add(record.home);
       this.#handovers.follow(record);
     }
+    if (kept.whole) this.view.becomeWhole();
   }
 
   /** Called with the records that changed, once this router goes by them; at once with those that it starts with. */
@@ -84,6 +87,14 @@ export class Rules {
       else atOnce.push(record);
     }
     this.#takeOver(atOnce);
+  }
+
+  /** The store has told all that it knows, be it nothing: a router that starts without it later shall know as much. */
+  toldAll(): void {
+    if (this.#all) return;
+    this.#all = true;
+    this.view.becomeWhole();
+    this.#snapshot?.write(this.view.records);
   }
 
   /** A cell showed the rules it knows. */

@@ -1,6 +1,7 @@
 // What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
 import { isDeepStrictEqual } from 'node:util';
 import type { Placement } from '../placement/placement.ts';
+import { tenantHomes } from './moved.ts';
 import { initialRecord, type HealthRecord } from './record.ts';
 
 export class HealthView {
@@ -8,6 +9,9 @@ export class HealthView {
   /** Per cell of the fleet the record to act on: the stored one, or the initial one where nothing ever happened. */
   #inForce = new Map<string, HealthRecord>();
   #rules = new Map<string, HealthRecord[]>();
+  #tenantHomes: ReadonlyMap<string, string> = new Map();
+  #whole = false;
+  #moves = 0;
   #placement: Placement;
 
   constructor(placement: Placement) {
@@ -28,6 +32,8 @@ export class HealthView {
     const newer = new Map<string, HealthRecord>();
     for (const record of records) {
       if (!this.isNewer(record) && !(provisional.has(record.home) && this.#isAnother(record))) continue;
+      const before = this.#records.get(record.home)?.moved.length ?? 0;
+      if (before + record.moved.length > 0) this.#moves += 1;
       this.#records.set(record.home, record);
       newer.set(record.home, record);
     }
@@ -47,6 +53,27 @@ export class HealthView {
   /** Whether anything was ever told of this home; if not, it has only ever served itself as far as is known. */
   knows(home: string): boolean {
     return this.#records.has(home);
+  }
+
+  /** From now on a home without a record is one to which nothing ever happened: all records were told. */
+  becomeWhole(): void {
+    this.#whole = true;
+  }
+
+  /** Whether all records were told at least once, by the store or by what an earlier router kept. */
+  get whole(): boolean {
+    return this.#whole;
+  }
+
+  /** The home that its own cut-overs took a tenant to; null: it had none, or to a cell that is not in the fleet any more. */
+  movedTenant(tenant: string): string | null {
+    const home = this.#tenantHomes.get(tenant);
+    return home !== undefined && this.has(home) ? home : null;
+  }
+
+  /** Grows whenever what was cut over may have changed. */
+  get moves(): number {
+    return this.#moves;
   }
 
   /** The records to act on that concern a cell: its own, and those of the homes it stands in for. */
@@ -70,6 +97,8 @@ export class HealthView {
   }
 
   #rebuild(): void {
+    // Of all homes, also of those that have left the fleet.
+    this.#tenantHomes = tenantHomes(this.#records.values());
     this.#inForce = new Map(
       this.#placement.cells.map((home) => {
         // A record's own neighbour is in force: what the file says becomes the record's when the store changes it.

@@ -8,6 +8,10 @@ import type { Lanes } from '../lanes.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import type { RefusalCode } from '../errors.ts';
 
+/** Up to the longest hold by default, close together where handovers are. */
+const HOLD_SECONDS = [
+  0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
+];
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class Metrics {
@@ -29,6 +33,13 @@ export class Metrics {
     name: 'cellgate_refusals_total',
     help: 'Requests that the router refused by itself, by code.',
     labelNames: ['code'] as const,
+    registers: [this.registry],
+  });
+  readonly #holdSeconds = new Histogram({
+    name: 'cellgate_hold_seconds',
+    help: 'Seconds for which a request was held, by what for: a verdict, the end of a handover, or room in a cell.',
+    labelNames: ['kind'] as const,
+    buckets: HOLD_SECONDS,
     registers: [this.registry],
   });
   readonly #clientsGone = new Counter({
@@ -107,9 +118,21 @@ export class Metrics {
       for (const home of fleets.active.placement.cells) gauge.set({ home }, monitor.recordOf(home).epoch);
     });
     this.#gauge('cellgate_home_buckets', 'Buckets whose home is this cell.', ['home'], (gauge) => {
-      for (const home of fleets.active.placement.cells)
-        gauge.set({ home }, fleets.active.placement.bucketsOf(home));
+      for (const [home, { owned }] of monitor.buckets) gauge.set({ home }, owned);
     });
+    this.#gauge(
+      'cellgate_home_moving_buckets',
+      'Buckets whose home is this cell, and which are still to be cut over to another one.',
+      ['home'],
+      (gauge) => {
+        for (const [home, { moving }] of monitor.buckets) {
+          gauge.set(
+            { home },
+            Object.values(moving).reduce((sum, count) => sum + count, 0),
+          );
+        }
+      },
+    );
   }
 
   #observeLanes(lanes: Lanes): void {
@@ -162,6 +185,7 @@ export class Metrics {
   }
 
   #observeHolds(holds: Holds): void {
+    holds.onOver((kind, ms) => this.#holdSeconds.observe({ kind }, ms / 1000));
     this.#gauge(
       'cellgate_held_requests',
       'Requests that wait for a verdict on a cell, or for room after it.',

@@ -7,7 +7,7 @@ import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { initialRecord } from '../../router/health/record.ts';
-import { xxh32 } from '../../router/placement/hash.ts';
+import { bucketOf, xxh32 } from '../../router/placement/hash.ts';
 import { startStubProcess, type StubProcess } from '../support/stub-process.ts';
 import { until } from '../support/wait.ts';
 
@@ -110,6 +110,46 @@ test('while a change is closing, the tenants that change have no cell, and the o
   const tenants = Array.from({ length: 20 }, (_, i) => `tenant-${i}`);
   const statuses = await Promise.all(tenants.map(async (tenant) => (await ask(tenant)).status));
 
+  expect(statuses).toEqual(tenants.map((tenant) => (xxh32(tenant, operation) % 10_000 < 5_000 ? 421 : 200)));
+});
+
+test('a pin beats the share, and a tenant whose pin changes has no cell meanwhile', async () => {
+  const pins = { acme: { cell: 'cell-b', until: 9_000_000_000_000 } };
+  await bring(rule({ epoch: 5, pins }));
+  expect([(await ask('acme')).status, (await ask('bolt')).status]).toEqual([421, 200]);
+  const back = { epoch: 6, phase: 'closing', pins: {}, changing: { tenants: ['acme'], buckets: [] } };
+  await bring(rule(back));
+  expect([(await ask('acme')).status, (await ask('bolt')).status]).toEqual([421, 200]);
+  await bring(rule({ epoch: 7 }));
+  expect((await ask('acme')).status).toBe(200);
+});
+
+test('buckets that are cut over have no cell meanwhile; then whoever sends them by an older rule is refused', async () => {
+  const bucket = bucketOf('acme');
+  const moved = [
+    { buckets: [bucket, bucket], to: 'cell-c', generation: 2 },
+    { tenant: 'bolt', to: 'cell-c' },
+  ];
+  const changing = { tenants: ['bolt'], buckets: [[bucket, bucket]] };
+  await bring(rule({ epoch: 7, phase: 'closing', moved, changing }));
+  const statuses = async (epoch: string): Promise<number[]> =>
+    await Promise.all(
+      ['acme', 'bolt', 'crow'].map(async (tenant) => (await ask(tenant, { 'x-cell-epoch': epoch })).status),
+    );
+  expect(await statuses('7')).toEqual([421, 421, 200]);
+  await bring(rule({ epoch: 8, moved }));
+  expect(await statuses('7')).toEqual([421, 421, 200]);
+  // One that knows this rule has found that their home is this cell again.
+  expect(await statuses('8')).toEqual([200, 200, 200]);
+});
+
+test('the slot of a tenant is that of its name’s UTF-8 bytes', async () => {
+  const operation = 17;
+  await bring(rule({ epoch: 5, target: 'cell-b', share: 50, shareBefore: 50, operation }));
+  const tenants = Array.from({ length: 10 }, (_, i) => `テナント-${i}`);
+  const statuses = await Promise.all(
+    tenants.map(async (tenant) => (await ask(Buffer.from(tenant).toString('latin1'))).status),
+  );
   expect(statuses).toEqual(tenants.map((tenant) => (xxh32(tenant, operation) % 10_000 < 5_000 ? 421 : 200)));
 });
 

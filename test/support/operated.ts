@@ -26,6 +26,8 @@ export type Operated = {
   events: () => Promise<Json[]>;
   /** The cell that a request of the tenant is answered by. */
   servedBy: (tenant: string) => Promise<string | null>;
+  /** Waits until the store has heard what the router knows of its cells now. */
+  untilTold: () => Promise<void>;
 };
 
 /** For one test, at the end of which all of it is stopped. */
@@ -57,12 +59,16 @@ export async function startOperated(
     (await (await fetch(router.admin + path)).json()) as Json;
   const rows = async (): Promise<Json[]> => (await get('/v1/cells'))['cells'] as Json[];
   await until('all cells are up', async () => (await rows()).every(({ opinion }) => opinion === 'up'));
-  const upAtMs = performance.now();
-  await until('the store has heard of it', async () => {
-    const ageMs = Number((await get('/v1/cells'))['knowledgeAgeMs']);
-    return performance.now() - ageMs > upAtMs + BEAT_MS;
-  });
+  const untilTold = async (): Promise<void> => {
+    const fromMs = performance.now();
+    await until('the store has heard of it', async () => {
+      const ageMs = Number((await get('/v1/cells'))['knowledgeAgeMs']);
+      return performance.now() - ageMs > fromMs + BEAT_MS;
+    });
+  };
+  await untilTold();
   return {
+    untilTold,
     stop: async () => {
       await router.stop();
       await Promise.all(cells.map((cell) => cell.close()));

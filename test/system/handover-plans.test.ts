@@ -139,9 +139,12 @@ test('a drain, a pin and a forced failover end by themselves, by handovers', asy
   const expired = events.filter(({ cause }) => cause === 'expired').map(({ from, to }) => `${from} → ${to}`);
   expect(expired).toEqual([
     // The drain: three steps, each in closing and open. The pin. The failover.
-    ...['drained → returning', ...WAY_HOME],
-    ...['serving → serving', 'serving → serving'],
-    ...['failed-over → returning', ...WAY_HOME],
+    'drained → returning',
+    ...WAY_HOME,
+    'serving → serving',
+    'serving → serving',
+    'failed-over → returning',
+    ...WAY_HOME,
   ]);
 });
 

@@ -1,11 +1,11 @@
 // Requests that wait for a verdict: how many, how long, in which order, and what becomes of them.
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { Holds, type Waiting } from '../../../../router/forward/holds.ts';
+import { Holds, type HoldKind, type Waiting } from '../../../../router/forward/holds.ts';
 import { LIMITS } from '../../../../router/limits.ts';
 
 const HOLD_MS = 1_000;
 
-type Guest = Waiting & { name: string; decided: boolean };
+type Guest = Waiting & { name: string; decided: boolean; kind: HoldKind };
 
 /** What became of the waiting, in order: `placed x`, `gave up x`. */
 let story: string[];
@@ -27,6 +27,7 @@ function guest(name: string, place = (): boolean => open): Guest {
     name,
     heldSinceMs: null,
     decided: false,
+    kind: 'verdict',
     place: () => {
       const placed = place();
       if (placed) story.push(`placed ${name}`);
@@ -228,4 +229,51 @@ test('waiting a second time counts on from the first: there is one limit for bot
   vi.advanceTimersByTime(100);
   expect(story).toEqual(['placed x', 'gave up x']);
   expect(holds.hold('cell-c', x)).toBe(false);
+});
+
+test('the end of each hold is told, with what it was for and how long it took', () => {
+  const holds = holdsOf();
+  const told: string[] = [];
+  holds.onOver((kind, ms) => told.push(`${kind} ${ms}`));
+  const [placed, left, late] = [guest('placed'), guest('left'), guest('late')];
+  for (const one of [placed, left, late]) holds.hold('cell-a', one);
+  vi.advanceTimersByTime(100);
+  holds.release('cell-a', left);
+  holds.release('cell-a', left);
+  vi.advanceTimersByTime(100);
+  holds.wake('cell-a', (one) => one === placed);
+  vi.advanceTimersByTime(HOLD_MS);
+  expect(told).toEqual(['verdict 100', 'verdict 200', 'verdict 1000']);
+});
+
+test('one that is placed, and comes back to wait for the same at once, has one hold', () => {
+  const holds = holdsOf();
+  const told: string[] = [];
+  holds.onOver((kind, ms) => told.push(`${kind} ${ms}`));
+  const back = guest('back', () => open || holds.hold('cell-a', back));
+  holds.hold('cell-a', back);
+  open = false;
+  vi.advanceTimersByTime(100);
+  holds.wake('cell-a');
+  vi.advanceTimersByTime(100);
+  clear(holds, 'cell-a');
+  expect(told).toEqual(['verdict 200']);
+});
+
+test('one that is tried in vain has one hold, unless it waits for something else from then on', () => {
+  const holds = holdsOf();
+  const told: string[] = [];
+  holds.onOver((kind, ms) => told.push(`${kind} ${ms}`));
+  open = false;
+  const steady = guest('steady');
+  const turned = guest('turned', () => {
+    turned.kind = 'room';
+    return open;
+  });
+  for (const one of [steady, turned]) holds.hold('cell-a', one);
+  vi.advanceTimersByTime(100);
+  holds.wake('cell-a');
+  vi.advanceTimersByTime(100);
+  clear(holds, 'cell-a');
+  expect(told).toEqual(['verdict 100', 'verdict 200', 'room 100']);
 });

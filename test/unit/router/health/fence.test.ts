@@ -125,6 +125,45 @@ test('a cell that moved is told at its new origin', async () => {
   await until('the old connections are closed', () => old.sockets.size === 0);
 });
 
+test('what a cell says of a rule that it took is answered', async () => {
+  const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
+  fence.learn('cell-b', b.origin, {});
+  expect(await fence.deliver(AWAY, 'cell-b')).toEqual({ epoch: 4, position: null });
+  b.show([awayRecord('cell-a', 'cell-b', 9)]);
+  expect(await fence.deliver(AWAY, 'cell-b')).toEqual({ epoch: 9, position: null });
+});
+
+test('a losing cell’s position is answered, and a gaining one is brought it', async () => {
+  const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
+  b.position = '0/17';
+  fence.learn('cell-b', b.origin, {});
+  const closing = { ...AWAY, phase: 'closing' } as const;
+  expect(await fence.deliver(closing, 'cell-b')).toEqual({ epoch: 4, position: '0/17' });
+  await fence.deliver(closing, 'cell-b', { position: '0/99' });
+  expect(b.brought.map(({ rule }) => rule.position)).toEqual([null, '0/99']);
+});
+
+test.each<[string, unknown]>([
+  ['nothing that can be read', 'well'],
+  ['nothing of its epoch', { home: 'cell-a' }],
+  ['of another home', { home: 'cell-z', epoch: 4 }],
+  ['a position beyond measure', { home: 'cell-a', epoch: 4, position: 'x'.repeat(1_025) }],
+])('a cell that took a rule and says %s has not said that it took it', async (_, said) => {
+  const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
+  b.scripts.set('/.cellgate/serving', (_, response) => response.end(JSON.stringify(said)));
+  fence.learn('cell-b', b.origin, {});
+  expect(await fence.deliver(AWAY, 'cell-b')).toBeNull();
+});
+
+test('a cell is known to take no rules only once it has answered so', async () => {
+  const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
+  expect(fence.isUnfenced('cell-b')).toBe(false);
+  fence.learn('cell-b', b.origin, null);
+  expect(fence.isUnfenced('cell-b')).toBe(true);
+  fence.learn('cell-b', b.origin, {});
+  expect(fence.isUnfenced('cell-b')).toBe(false);
+});
+
 test('a rule that is refused is told to operators, and brought again at the next health answer', async () => {
   const [{ fence, lines }, b] = [fenceOf(), await cell('cell-b', 'another')];
   fence.learn('cell-b', b.origin, {});

@@ -1,10 +1,13 @@
 // The rules in force: what a cell may say of them, and what the store's own word adds to it.
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import type { HealthRecord } from '../../../../router/health/record.ts';
+import { closing, opened, undone } from '../../../../router/health/handover.ts';
+import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
 import { Rules } from '../../../../router/health/rules.ts';
 import { Names } from '../../../../router/names.ts';
+import { startFencedCell, type FencedCell } from '../../../support/fenced-cell.ts';
 import { awayRecord } from '../../../support/machine.ts';
+import { until } from '../../../support/wait.ts';
 import { fleetFrom } from '../fleet/fleets.ts';
 
 const HOMES = ['cell-a', 'cell-b', 'cell-c'];
@@ -97,4 +100,134 @@ test('an older record of the store does not undo what a cell showed', () => {
   rules.adoptShown(NONE);
   rules.learn([awayRecord('cell-a', 'cell-b', 4)], false);
   expect(rules.view.recordOf('cell-a').epoch).toBe(5);
+});
+
+const TERMS = { until: 2_000, actor: 'anna', reason: 'test', to: null };
+const HOME = initialRecord('cell-a', 'cell-b');
+const DRAINING = closing(HOME, { share: 30 }, null, TERMS, 0);
+const DRAINED = opened(DRAINING, 0);
+const ALL = ['cell-a', 'cell-b'];
+
+/** The epoch that is followed once the store has told `known`, and after that each of these cells shows its rule. */
+function believed(
+  known: HealthRecord,
+  showing: Record<string, HealthRecord>,
+  unreachable: string[] = [],
+): number {
+  const { rules } = rulesHere();
+  rules.learn([known], false);
+  for (const [cell, rule] of Object.entries(showing)) {
+    rules.hear(cell, { 'cell-a': shown(rule) });
+    rules.adoptShown((one) => unreachable.includes(one));
+  }
+  return rules.view.recordOf('cell-a').epoch;
+}
+
+function byEach(rule: HealthRecord, cells = ALL): Record<string, HealthRecord> {
+  return Object.fromEntries(cells.map((cell) => [cell, rule]));
+}
+
+test.each<[string, HealthRecord]>([
+  ['the end of it', DRAINED],
+  ['its undoing', undone(DRAINING, 0)],
+])('amid a handover of the store’s, %s is believed once both cells of the pair show it', (_, end) => {
+  expect(believed(DRAINING, byEach(end))).toBe(3);
+  for (const cell of ALL) expect(believed(DRAINING, byEach(end, [cell]))).toBe(2);
+});
+
+test('one of them alone is believed where the other can not be reached', () => {
+  expect(believed(DRAINING, byEach(DRAINED, ['cell-b']), ['cell-a'])).toBe(3);
+  expect(believed(DRAINING, byEach(DRAINED, ['cell-a']), ['cell-b'])).toBe(3);
+  expect(believed(DRAINING, {}, ALL)).toBe(2);
+});
+
+test('two rules of one epoch that are not the same one are no rule that both show', () => {
+  const greedy = { ...awayRecord('cell-a', 'cell-b', 3), shareBefore: 30 };
+  expect(believed(DRAINING, { 'cell-b': greedy, 'cell-a': DRAINED })).toBe(2);
+});
+
+test('with a part of the tenants away neither cell alone can take those of the other', () => {
+  const greedy = awayRecord('cell-a', 'cell-b', 9);
+  expect(believed(DRAINED, byEach(greedy, ['cell-b']))).toBe(3);
+  expect(believed(DRAINED, byEach({ ...HOME, epoch: 9 }, ['cell-a']))).toBe(3);
+  expect(believed(DRAINED, byEach(greedy))).toBe(9);
+});
+
+test('with a tenant pinned to the neighbour both must show it, too', () => {
+  const pinned = { ...HOME, epoch: 3, pins: { acme: { cell: 'cell-b', until: 9 } } };
+  expect(believed(pinned, byEach({ ...HOME, epoch: 9 }, ['cell-a']))).toBe(3);
+  expect(believed(pinned, byEach({ ...HOME, epoch: 9 }))).toBe(9);
+});
+
+test('where all tenants are in one cell that one’s word is enough, and the other’s is none', () => {
+  const newer = awayRecord('cell-a', 'cell-b', 9);
+  expect(believed({ ...HOME, epoch: 3 }, byEach(newer, ['cell-a']))).toBe(9);
+  expect(believed({ ...HOME, epoch: 3 }, byEach(newer, ['cell-b']), ['cell-a'])).toBe(3);
+  expect(believed(AWAY, byEach(newer, ['cell-b']))).toBe(9);
+  expect(believed(AWAY, byEach(newer, ['cell-a']), ['cell-b'])).toBe(5);
+});
+
+test('what a cell showed counts until its next health answer shows something else', () => {
+  const { rules } = rulesHere();
+  rules.learn([DRAINING], false);
+  rules.hear('cell-a', { 'cell-a': shown(DRAINED) });
+  rules.hear('cell-a', {});
+  rules.hear('cell-b', { 'cell-a': shown(DRAINED) });
+  expect(rules.adoptShown(NONE)).toBe(false);
+  rules.hear('cell-a', { 'cell-a': shown(DRAINED) });
+  expect(rules.adoptShown(NONE)).toBe(true);
+  expect(rules.adoptShown(NONE)).toBe(false);
+});
+
+test('who asks what changes is told at once what there is already', () => {
+  const { rules } = rulesHere();
+  rules.learn([AWAY], false);
+  const told: HealthRecord[] = [];
+  rules.onChange((records) => told.push(...records));
+  expect(told).toEqual([AWAY]);
+});
+
+/** Rules of a router that knows these cells: they are fenced, and have no rules yet. */
+async function rulesOf(
+  ...ids: string[]
+): Promise<{ rules: Rules; told: HealthRecord[]; fenced: FencedCell[] }> {
+  const fenced = await Promise.all(ids.map(async (id) => await startFencedCell(id)));
+  const { rules, told } = rulesHere();
+  onTestFinished(async () => void (await Promise.all(fenced.map((cell) => cell.close()))));
+  for (const { id, origin } of fenced) rules.reconcile(id, origin, {});
+  await until('the first rules are there', () => fenced.every((cell) => cell.rules.has('cell-a')));
+  return { rules, told, fenced };
+}
+
+test.each<[string, HealthRecord, HealthRecord, string]>([
+  ['the neighbour', DRAINING, DRAINED, 'cell-b'],
+  ['the home, which takes them back,', DRAINING, undone(DRAINING, 0), 'cell-a'],
+  [
+    'the home on its way',
+    closing(AWAY, { share: 90 }, null, TERMS, 0),
+    opened(closing(AWAY, { share: 90 }, null, TERMS, 0), 0),
+    'cell-a',
+  ],
+])('%s has the open rule before anybody is sent there by it', async (_, before, after, gaining) => {
+  const { rules, told, fenced } = await rulesOf('cell-a', 'cell-b');
+  rules.learn([before], true);
+  expect(told).toEqual([before]);
+  const cell = fenced.find(({ id }) => id === gaining);
+  rules.learn([after], true);
+  expect(told).toEqual([before]);
+  await until('it is followed', () => told.length === 2);
+  expect(cell?.rules.get('cell-a')?.epoch).toBe(after.epoch);
+});
+
+test('it is told once the cells have taken a closing rule, each in its turn', async () => {
+  const { rules, fenced } = await rulesOf('cell-a', 'cell-b');
+  const ready: string[] = [];
+  rules.onReady((home, epoch) => ready.push(`${home} ${epoch}`));
+  const [a, b] = fenced;
+  if (a !== undefined) a.position = '0/17';
+  rules.learn([DRAINING], true);
+  await until('they have it', () => ready.length === 1);
+  expect(ready).toEqual(['cell-a 2']);
+  const toB = b?.brought.filter(({ rule }) => rule.epoch === 2).map(({ rule }) => rule.position);
+  expect(toB).toContain('0/17');
 });

@@ -1,0 +1,97 @@
+// A cut-over as the store is to record it: which buckets move, and ranges that move these and no others. Pure.
+import { findHome, lastKnownHome, type CutOvers } from './find-home.ts';
+import { without } from './health/handover.ts';
+import { movedSoFar } from './health/moved.ts';
+import type { Moved } from './health/record.ts';
+import type { Placement } from './placement/placement.ts';
+
+export type Range = [number, number];
+
+/** The part of a placement that a cut-over needs. */
+export type Unsettled = Pick<Placement, 'locateBucket' | 'unsettledBuckets' | 'generations'>;
+
+/** Home → its buckets that are to be cut over to `to`, in order. `unknown`: the home of so many can not be told. */
+export type Outstanding = { byHome: Map<string, number[]>; unknown: number };
+
+/** What of `ranges` is still to be cut over to `to`. */
+export function outstandingIn(
+  placement: Unsettled,
+  cutOvers: CutOvers,
+  to: string,
+  ranges: readonly Range[],
+): Outstanding {
+  const byHome = new Map<string, number[]>();
+  let unknown = 0;
+  for (const bucket of placement.unsettledBuckets) {
+    if (!ranges.some(([first, last]) => bucket >= first && bucket <= last)) continue;
+    const found = findHome(placement.locateBucket(bucket), cutOvers);
+    if ('refusal' in found) unknown += 1;
+    else if (found.movingTo === to) {
+      const ofHome = byHome.get(found.home);
+      if (ofHome === undefined) byHome.set(found.home, [bucket]);
+      else ofHome.push(bucket);
+    }
+  }
+  return { byHome, unknown };
+}
+
+/**
+ * Ranges that hold all of `buckets` (in order, at home in `from`), for one cut-over to `to`. They may hold others, which
+ * it does not concern: settled ones, and those that are not to go from there to there. Neighbours in the table mostly
+ * belong to different cells, so that exact ranges would be single buckets by the thousand. Where a bucket between two
+ * would be moved as well, or its own cut-over be forgotten, a range ends: that takes several unsettled generations that
+ * move the same buckets.
+ */
+export function rangesFor(
+  placement: Unsettled,
+  cutOvers: CutOvers,
+  { from, to, buckets }: { from: string; to: string; buckets: readonly number[] },
+): Range[] {
+  const moving = new Set(buckets);
+  const [first = 0, last = 0] = [buckets[0], buckets.at(-1)];
+  const touched = placement.unsettledBuckets.filter(
+    (bucket) =>
+      bucket > first &&
+      bucket < last &&
+      !moving.has(bucket) &&
+      isTouched(placement, cutOvers, from, to, bucket),
+  );
+  const ranges: Range[] = [];
+  let next = 0;
+  for (const bucket of buckets) {
+    const range = ranges.at(-1);
+    while ((touched[next] ?? Infinity) < (range?.[1] ?? 0)) next += 1;
+    if (range === undefined || (touched[next] ?? Infinity) < bucket) ranges.push([bucket, bucket]);
+    else range[1] = bucket;
+  }
+  return ranges;
+}
+
+/** Whether a range that holds this bucket changes where it is at home. */
+function isTouched(
+  placement: Unsettled,
+  cutOvers: CutOvers,
+  from: string,
+  to: string,
+  bucket: number,
+): boolean {
+  const location = placement.locateBucket(bucket);
+  const range: Range = [bucket, bucket];
+  const left = (home: string): Moved[] =>
+    without(movedSoFar(cutOvers.recordOf(home)), { tenants: [], buckets: [range] });
+  const entry: Moved = { buckets: range, to, generation: placement.generations };
+  const after = new Map([
+    [from, [...left(from), entry]],
+    [to, left(to)],
+  ]);
+  const { home } = lastKnownHome(location, {
+    recordOf: (home) => {
+      const moved = after.get(home);
+      if (moved === undefined) return cutOvers.recordOf(home);
+      return { phase: 'open', moved, changing: null, handover: null };
+    },
+    knows: (home) => cutOvers.knows(home),
+    movedTenant: (tenant) => cutOvers.movedTenant(tenant),
+  });
+  return home !== lastKnownHome(location, cutOvers).home;
+}
