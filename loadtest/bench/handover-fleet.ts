@@ -35,7 +35,7 @@ export type HandoverFleet = {
   routers: RunningRouter[];
   tenants: readonly Tenant[];
   /** By the file that was written last. */
-  readonly written: Fleet;
+  written(): Fleet;
   neighbourOf(cell: string): string;
   cell(id: string): StubProcess;
   /** Puts a file in the place of the one that the routers have, all at once. */
@@ -97,9 +97,7 @@ async function startParts(
     cells,
     redis,
     routers,
-    get written() {
-      return written;
-    },
+    written: () => written,
     tenants: Array.from({ length: tenants }, (_, index) => {
       const tenant = `tenant-${index}`;
       return { tenant, home: placement.locate(tenant).home };

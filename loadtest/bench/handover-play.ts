@@ -56,7 +56,7 @@ export async function playOne(
   const { fleet, load, streams } = rig;
   const known = { callMs: [], extra: [], killed: [], mayRefuseMoving: false };
   const scene: Scene = { ...rig, home, neighbour: fleet.neighbourOf(home), turn, ...known };
-  const neighbours = new Map(fleet.written.placement.cells.map((cell) => [cell, fleet.neighbourOf(cell)]));
+  const neighbours = new Map(fleet.written().placement.cells.map((cell) => [cell, fleet.neighbourOf(cell)]));
   const before = await holdsOf(rig);
   const fromMs = epochMs();
   const beganMs = performance.now();

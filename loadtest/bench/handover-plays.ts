@@ -80,8 +80,8 @@ export const playNeighbours: Act = async (scene) => {
 
 /** Waits until each record has the neighbour that the file wants. */
 export async function untilNeighbours({ fleet }: Pick<Scene, 'fleet'>): Promise<void> {
-  for (const id of fleet.written.placement.cells) {
-    const wanted = fleet.written.placement.neighbourOf(id);
+  for (const id of fleet.written().placement.cells) {
+    const wanted = fleet.written().placement.neighbourOf(id);
     await untilRow(runningRouters(fleet), id, `with ${wanted}`, ({ neighbour }) => neighbour === wanted);
   }
 }

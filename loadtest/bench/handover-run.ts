@@ -163,7 +163,7 @@ async function play(
   allowed: (fleet: Fleet) => MayServe = atHomeOrNeighbour,
 ): Promise<void> {
   const { rig, options, plays } = run;
-  const { written } = rig.fleet;
+  const written = rig.fleet.written();
   const one = await playOne(rig, { kind, home: homeOf(turn), turn }, act);
   plays.push({ play: one, mayServe: allowed(written) });
   options.say(progressOf(plays.length, one));

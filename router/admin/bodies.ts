@@ -71,7 +71,7 @@ const RANGES_ALLOWED = '(allowed: [[from, to], …], 0–65535, 1–1000 of them
 const TENANTS_ALLOWED = '(allowed: a list of 1–100)';
 const bucket = z.int(`not a bucket ${RANGES_ALLOWED}`).min(0).max(65_535, `not a bucket ${RANGES_ALLOWED}`);
 
-/** Either buckets or tenants, all of which are at one home: `from`, or whichever it is. */
+/** Either buckets or tenants; `from`: of these only those that are at home there now. */
 export const cutOverBody = z
   .strictObject({
     ...wordsOfEnd,

@@ -1,5 +1,6 @@
 // Carries an operator's change out by a handover, and says in words what came of it.
 import type { FastifyReply } from 'fastify';
+import type { HealthRecord } from '../health/record.ts';
 import { StoreUnavailable, type Change, type ChangeRefusal } from '../health/store.ts';
 import { describeRecord } from './describe.ts';
 import { handOver, type HandOverAnswer, type HandOverParts } from './hand-over.ts';
@@ -29,17 +30,32 @@ export async function carryOut(
   parts: HandOverParts,
   change: Change,
 ): Promise<FastifyReply> {
+  const answer = await carryOutEach(reply, parts, [() => change]);
+  return 'sent' in answer ? answer.sent : reply.send(answer.records.map(describeRecord)[0]);
+}
+
+/** The same of several, one after the other: the records, or what was sent for the first that is not in force. */
+export async function carryOutEach(
+  reply: FastifyReply,
+  parts: HandOverParts,
+  changes: readonly (() => Change)[],
+): Promise<{ records: HealthRecord[] } | { sent: FastifyReply }> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
+  const records: HealthRecord[] = [];
   try {
-    return answerWith(reply, await handOver(parts, change, gone.signal));
+    for (const change of changes) {
+      const answer = await handOver(parts, change(), gone.signal);
+      if (!('record' in answer)) return { sent: refuseWith(reply, answer) };
+      records.push(answer.record);
+    }
+    return { records };
   } catch (error) {
-    return storeUnavailable(reply, error);
+    return { sent: storeUnavailable(reply, error) };
   }
 }
 
-function answerWith(reply: FastifyReply, answer: HandOverAnswer): FastifyReply {
-  if ('record' in answer) return reply.send(describeRecord(answer.record));
+function refuseWith(reply: FastifyReply, answer: Exclude<HandOverAnswer, { record: unknown }>): FastifyReply {
   if (answer.refused === 'handover-undone') {
     const { waitingFor } = answer;
     return problem(reply, answer.refused, 'The handover was not confirmed in time, and undone.', {

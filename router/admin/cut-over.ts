@@ -2,19 +2,20 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { outstandingIn, rangesFor, type Range } from '../cut-over.ts';
 import { findHome, lastKnownHome } from '../find-home.ts';
+import type { Change } from '../health/store.ts';
 import type { Placement } from '../placement/placement.ts';
 import { cutOverBody, readBody, type CutOverBody } from './bodies.ts';
-import { carryOut, refuse } from './carry-out.ts';
+import { carryOutEach, refuse } from './carry-out.ts';
 import { describeRecord } from './describe.ts';
 import type { OperationParts } from './operations.ts';
 import { problem } from './problem.ts';
 
-/** What of a request is still to move, by the home that it is at: so many buckets or tenants. */
-type Found =
-  | { byHome: Map<string, { count: number; wish: () => Moving }> }
-  | { refused: 'admin-invalid' | 'store-unavailable'; detail: string };
-
 type Moving = { buckets: Range[]; tenants: string[] };
+
+/** What of a request is still to move from one home: so many buckets or tenants. */
+type Part = { home: string; count: number; moving: () => Moving };
+
+type Found = { parts: Part[] } | { refused: 'admin-invalid' | 'store-unavailable'; detail: string };
 
 const NOT_KNOWN = 'The store has never told what was cut over already.';
 
@@ -26,7 +27,10 @@ export function routeCutOvers(server: FastifyInstance, parts: OperationParts): v
   });
 }
 
-/** By a handover between the two homes. What is cut over already is answered as done. */
+/**
+ * By a handover between the old home and the new one; where they are at several homes, one after another. What is cut
+ * over already is answered as done.
+ */
 async function cutOver(
   parts: OperationParts,
   body: CutOverBody,
@@ -44,30 +48,27 @@ async function cutOver(
   const found =
     body.buckets === undefined ? findTenants(parts, body) : findBuckets(parts, body, body.buckets);
   if ('refused' in found) return problem(reply, found.refused, found.detail);
-  const homes = [...found.byHome.keys()].filter((home) => body.from === undefined || home === body.from);
-  if (homes.length > 1) return problem(reply, 'admin-invalid', severalHomes(found.byHome));
-  const [home] = homes;
-  const moving = home === undefined ? undefined : found.byHome.get(home)?.wish();
-  if (home === undefined || moving === undefined) {
-    return reply.send(describeRecord(monitor.recordOf(body.from ?? body.to)));
-  }
+  const parted = found.parts
+    .filter(({ home }) => body.from === undefined || home === body.from)
+    .sort((a, b) => (a.home < b.home ? -1 : 1));
   const { to, reason, owner, override } = body;
-  return await carryOut(
-    reply,
-    { monitor, store },
-    {
-      home,
-      neighbour: placement.neighbourOf(home),
-      wish: { kind: 'cut-over', to, ...moving, generation: placement.generations },
-      cause: 'move',
-      actor,
-      reason,
-      owner,
-      expiresInMs: 0,
-      handoverMs: config.HANDOVER_MS,
-      override,
-    },
-  );
+  const changes = parted.map(({ home, moving }) => (): Change => ({
+    home,
+    neighbour: placement.neighbourOf(home),
+    // Only now: what was cut over just before is on record.
+    wish: { kind: 'cut-over', to, ...moving(), generation: placement.generations },
+    cause: 'move',
+    actor,
+    reason,
+    owner,
+    expiresInMs: 0,
+    handoverMs: config.HANDOVER_MS,
+    override,
+  }));
+  const answer = await carryOutEach(reply, { monitor, store }, changes);
+  if ('sent' in answer) return answer.sent;
+  const moved = parted.map(({ home, count }) => ({ from: home, count }));
+  return reply.send({ to, moved, records: answer.records.map(describeRecord) });
 }
 
 function findBuckets({ fleets, monitor }: OperationParts, { to }: CutOverBody, ranges: Range[]): Found {
@@ -77,14 +78,14 @@ function findBuckets({ fleets, monitor }: OperationParts, { to }: CutOverBody, r
   if (byHome.size === 0 && !anyGoesTo(to, ranges, placement, monitor)) {
     return { refused: 'admin-invalid', detail: `None of these buckets is to move to ${to}, or was.` };
   }
-  const moving = [...byHome].map(([from, buckets]) => {
-    const wish = (): Moving => ({
-      buckets: rangesFor(placement, monitor, { from, to, buckets }),
+  const parts = [...byHome].map(([home, buckets]): Part => {
+    const moving = (): Moving => ({
+      buckets: rangesFor(placement, monitor, { from: home, to, buckets }),
       tenants: [],
     });
-    return [from, { count: buckets.length, wish }] as const;
+    return { home, count: buckets.length, moving };
   });
-  return { byHome: new Map(moving) };
+  return { parts };
 }
 
 function anyGoesTo(
@@ -113,16 +114,10 @@ function findTenants({ fleets, monitor }: OperationParts, { to, tenants = [] }: 
     if ('refusal' in found) return { refused: 'store-unavailable', detail: NOT_KNOWN };
     if (found.home !== to) byHome.set(found.home, [...(byHome.get(found.home) ?? []), tenant]);
   }
-  const moving = [...byHome].map(([home, ofHome]) => {
-    const wish = (): Moving => ({ buckets: [], tenants: ofHome });
-    return [home, { count: ofHome.length, wish }] as const;
-  });
-  return { byHome: new Map(moving) };
-}
-
-function severalHomes(byHome: ReadonlyMap<string, { count: number }>): string {
-  const counts = [...byHome]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([home, { count }]) => `${home} (${count})`);
-  return `They are at several homes, of which one is to be named as from: ${counts.join(', ')}.`;
+  const parts = [...byHome].map(([home, ofHome]): Part => ({
+    home,
+    count: ofHome.length,
+    moving: () => ({ buckets: [], tenants: ofHome }),
+  }));
+  return { parts };
 }

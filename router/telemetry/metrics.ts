@@ -191,7 +191,7 @@ export class Metrics {
     holds.onOver((kind, ms) => this.#holdSeconds.observe({ kind }, ms / 1000));
     this.#gauge(
       'cellgate_held_requests',
-      'Requests that wait for a verdict on a cell, or for room after it.',
+      'Requests that wait for a verdict on a cell or for room after it; `moving:` and a home: for the end of its handover.',
       ['cell'],
       (gauge) => {
         for (const { cell, count } of holds.waiting()) gauge.set({ cell }, count);

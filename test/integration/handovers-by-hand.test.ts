@@ -1,14 +1,13 @@
 // Drains, ways home and pins, asked for at the admin port: who is served where afterwards, with either store.
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { operated, STAY, WHY, type Operated } from '../support/operated.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { operated, startOperated, STAY, WHY, type Operated } from '../support/operated.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
 import { until } from '../support/wait.ts';
 
 const TENANTS = Array.from({ length: 40 }, (_, i) => `tenant-${i}`);
 
 let redis: RedisProcess;
-let prefixes = 0;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -18,9 +17,13 @@ afterAll(async () => {
   await redis.stop();
 });
 
-function inRedis(): Record<string, string> {
-  prefixes += 1;
-  return { REDIS_URL: redis.url, REDIS_PREFIX: `by-hand-${prefixes}` };
+/** Everybody is at home again, and nobody pinned. Answers the epoch of `cell-a`. */
+async function allHome({ ask, cellNow }: Operated): Promise<number> {
+  for (const tenant of ['acme', 'bolt']) await ask('DELETE', `/v1/pins/${tenant}`, WHY);
+  for (const cell of ['cell-a', 'cell-b']) {
+    expect((await ask('POST', `/v1/cells/${cell}/restore`, WHY)).status).toBe(200);
+  }
+  return Number((await cellNow('cell-a'))['epoch']);
 }
 
 /** All tenants of the tests that `cell-a` is the home of. */
@@ -51,10 +54,23 @@ async function slowRequest({ router, cells }: Operated, tenant: string): Promise
 
 describe.each([
   ['the store in process', () => ({})],
-  ['Redis', inRedis],
+  ['Redis', () => ({ REDIS_URL: redis.url })],
 ])('with %s', (_, store) => {
+  let operator: Operated & { stop: () => Promise<void> };
+  let epoch: number;
+
+  beforeAll(async () => {
+    operator = await startOperated({ ...store(), MIN_DWELL_MS: '100' });
+  });
+
+  beforeEach(async () => {
+    epoch = await allHome(operator);
+  });
+
+  afterAll(async () => {
+    await operator.stop();
+  });
   test('a drain hands over a share, and a larger one all of these and more', async () => {
-    const operator = await operated(store());
     const { ask, cellNow, events } = operator;
     const tenants = await tenantsOfA(operator);
     const { status, body } = await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 30 });
@@ -66,8 +82,8 @@ describe.each([
         phase: 'open',
         share: 30,
         target: 'cell-b',
-        epoch: 3,
-        operation: 2,
+        epoch: epoch + 2,
+        operation: epoch + 1,
       },
     ]);
     const some = await away(operator, tenants);
@@ -76,21 +92,30 @@ describe.each([
     const more = await away(operator, tenants);
     expect(more).toEqual(expect.arrayContaining(some));
     expect(more.length).toBeGreaterThan(some.length);
-    expect(await cellNow('cell-a')).toMatchObject({ share: 80, operation: 2, phase: 'open', pins: 0 });
+    expect(await cellNow('cell-a')).toMatchObject({
+      share: 80,
+      operation: epoch + 1,
+      phase: 'open',
+      pins: 0,
+    });
     expect((await cellNow('cell-a'))['deadline']).toMatch(/^\d{4}-\d\d-\d\dT\S+Z$/);
-    expect((await events()).slice(-2)).toMatchObject([
-      { actor: 'anna', epoch: 3, reason: 'power works', details: { phase: 'open', share: 30 } },
-      { actor: 'anna', epoch: 2, reason: 'power works', details: { phase: 'closing', owner: 'anna' } },
+    expect((await events()).slice(2, 4)).toMatchObject([
+      { actor: 'anna', epoch: epoch + 2, reason: 'power works', details: { phase: 'open', share: 30 } },
+      {
+        actor: 'anna',
+        epoch: epoch + 1,
+        reason: 'power works',
+        details: { phase: 'closing', owner: 'anna' },
+      },
     ]);
   });
 
   test('a drain ends by hand, and asked for again its end changes nothing', async () => {
-    const operator = await operated(store());
     const { ask } = operator;
     await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 50 });
     const home = {
       status: 200,
-      body: { state: 'serving', share: 0, target: 'cell-a', epoch: 5, operation: null },
+      body: { state: 'serving', share: 0, target: 'cell-a', epoch: epoch + 4, operation: null },
     };
     expect(await ask('DELETE', '/v1/cells/cell-a/drain', WHY)).toMatchObject(home);
     expect(await ask('DELETE', '/v1/cells/cell-a/drain', WHY)).toMatchObject(home);
@@ -98,7 +123,6 @@ describe.each([
   });
 
   test('the same drain again moves nobody, and only its end changes', async () => {
-    const operator = await operated(store());
     const { ask } = operator;
     const first = await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 50 });
     const before = await away(operator, await tenantsOfA(operator));
@@ -111,7 +135,6 @@ describe.each([
   });
 
   test('an evacuated cell is empty, takes nobody in, and is restored', async () => {
-    const operator = await operated(store());
     const { ask, servedBy } = operator;
     expect(await ask('POST', '/v1/cells/cell-b/drain', { ...STAY, percent: 100 })).toMatchObject({
       status: 200,
@@ -135,7 +158,7 @@ describe.each([
   });
 
   test('a failover by hand is restored by hand, and can not be drained', async () => {
-    const { ask, servedBy } = await operated(store());
+    const { ask, servedBy } = operator;
     await ask('POST', '/v1/cells/cell-a/fail-over', STAY);
     expect(await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 50 })).toMatchObject({
       status: 409,
@@ -149,7 +172,7 @@ describe.each([
   });
 
   test('a drain ends by itself when its time has passed', async () => {
-    const { ask, cellNow, events } = await operated({ ...store(), MIN_DWELL_MS: '100' });
+    const { ask, cellNow, events } = operator;
     await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 50, expiresIn: 1 });
     await until('all are home', async () => (await cellNow('cell-a'))['share'] === 0);
     await until('it is open', async () => (await cellNow('cell-a'))['phase'] === 'open');
@@ -157,7 +180,6 @@ describe.each([
   });
 
   test('a pinned tenant is at the neighbour while the others are at home, and the other way round', async () => {
-    const operator = await operated(store());
     const { ask, get, cellNow, servedBy } = operator;
     const others = await tenantsOfA(operator);
     const { status, body } = await ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' });
@@ -187,7 +209,7 @@ describe.each([
   });
 
   test('the pin of the fleet file shows again when the one of run time is gone', async () => {
-    const { ask, get } = await operated(store());
+    const { ask, get } = operator;
     await ask('PUT', '/v1/pins/bolt', { ...STAY, cell: 'cell-c' });
     expect(await get('/v1/tenants/bolt')).toMatchObject({ pin: 'cell-c' });
     await ask('DELETE', '/v1/pins/bolt', WHY);
@@ -197,7 +219,7 @@ describe.each([
   test.each(['__proto__', 'constructor', 'a/b', 'café-東京'])(
     'the tenant %s can be pinned',
     async (tenant) => {
-      const { ask, get } = await operated(store());
+      const { ask, get } = operator;
       const path = encodeURIComponent(tenant);
       const { home, neighbour } = await get(`/v1/tenants/${path}`);
       const pinned = await ask('PUT', `/v1/pins/${path}`, { ...STAY, cell: neighbour });
@@ -209,40 +231,22 @@ describe.each([
   );
 
   test('a pin ends by itself when its time has passed', async () => {
-    const { ask, cellNow, servedBy } = await operated(store());
+    const { ask, cellNow, servedBy } = operator;
     await ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b', expiresIn: 1 });
     await until('it is gone', async () => (await cellNow('cell-a'))['pins'] === 0);
     await until('acme is home', async () => (await servedBy('acme')) === 'cell-a');
   });
 
-  test('what a request inside holds up is undone, and says so', async () => {
-    const operator = await operated({ ...store(), HANDOVER_MS: '200' });
-    const { ask, cellNow, servedBy } = operator;
-    const { end } = await slowRequest(operator, 'acme');
-    const refused = await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 });
-    expect(refused).toMatchObject({
-      status: 503,
-      body: { code: 'handover-undone', waitingFor: expect.arrayContaining(['router-1: requests inside']) },
-    });
-    expect(await cellNow('cell-a')).toMatchObject({ share: 0, phase: 'open', state: 'serving' });
-    expect(await servedBy('acme')).toBe('cell-a');
-    end();
-    expect(await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 })).toMatchObject({
-      status: 200,
-    });
-  });
-
   test('a request that ends in time is waited for', async () => {
-    const operator = await operated(store());
     const { end } = await slowRequest(operator, 'acme');
     const asked = operator.ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 });
     await until('it is closing', async () => (await operator.cellNow('cell-a'))['phase'] === 'closing');
     end();
-    expect(await asked).toMatchObject({ status: 200, body: { share: 100, epoch: 3 } });
+    expect(await asked).toMatchObject({ status: 200, body: { share: 100, epoch: epoch + 2 } });
   });
 
   test('two operators at once both get what they want, one after the other', async () => {
-    const { ask, cellNow } = await operated(store());
+    const { ask, cellNow } = operator;
     const answers = await Promise.all([
       ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 40 }),
       ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' }),
@@ -252,16 +256,37 @@ describe.each([
   });
 
   test('a home that has not caught up takes nobody back, but when told to', async () => {
-    const { ask, cells, cellNow, untilTold } = await operated(store());
+    const { ask, cells, cellNow, untilTold } = operator;
     await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 50 });
-    const [a] = cells;
-    if (a !== undefined) a.health.body = { ...(a.health.body as object), caughtUp: false, version: '1.0.1' };
-    await until('it has said so', async () => (await cellNow('cell-a'))['version'] === '1.0.1');
-    await untilTold();
+    const healthOf = async (more: { version: string; caughtUp?: boolean }): Promise<void> => {
+      const [a] = cells;
+      if (a !== undefined) a.health.body = { cell: 'cell-a', status: 'ok', checks: {}, ...more };
+      await until('it is heard', async () => (await cellNow('cell-a'))['version'] === more.version);
+      await untilTold();
+    };
+    await healthOf({ version: '1.0.1', caughtUp: false });
     const refused = { status: 409, body: { code: 'safety-rule', rule: 'caught-up' } };
     expect(await ask('POST', '/v1/cells/cell-a/restore', WHY)).toMatchObject(refused);
     const told = await ask('POST', '/v1/cells/cell-a/restore', { ...WHY, override: ['caught-up'] });
     expect(told).toMatchObject({ status: 200, body: { share: 0 } });
+    await healthOf({ version: '1.0.0' });
+  });
+});
+
+test('what a request inside holds up is undone, and says so', async () => {
+  const operator = await operated({ HANDOVER_MS: '200' });
+  const { ask, cellNow, servedBy } = operator;
+  const { end } = await slowRequest(operator, 'acme');
+  const refused = await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 });
+  expect(refused).toMatchObject({
+    status: 503,
+    body: { code: 'handover-undone', waitingFor: expect.arrayContaining(['router-1: requests inside']) },
+  });
+  expect(await cellNow('cell-a')).toMatchObject({ share: 0, phase: 'open', state: 'serving' });
+  expect(await servedBy('acme')).toBe('cell-a');
+  end();
+  expect(await ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 })).toMatchObject({
+    status: 200,
   });
 });
 

@@ -67,14 +67,18 @@ export async function startFencedCell(id: string, token: string | null = null): 
   return fenced;
 }
 
-/** Requests of tenants that are not its own by the newest rule it knows are refused, whatever a test has them do. */
+/**
+ * Requests of tenants that are not its own by the newest rule it knows are refused, whatever a test has them do; not where
+ * its health, as a test has it, is that of contract level 0.
+ */
 function fence(cell: StubCell, rules: ReadonlyMap<string, Rule>, refused: string[]): void {
   const [usual] = cell.server.listeners('request') as RequestListener[];
   cell.server.removeAllListeners('request');
   cell.server.on('request', (request, response) => {
     const { 'x-cell-home': home, 'x-tenant-id': tenant = '', 'x-cell-epoch': epoch = '0' } = request.headers;
     const rule = typeof home === 'string' ? rules.get(home) : undefined;
-    if (home === undefined || (rule !== undefined && isOwn(rule, cell.id, String(tenant), Number(epoch)))) {
+    const isFenced = home !== undefined && 'epochs' in (cell.health.body as object);
+    if (!isFenced || (rule !== undefined && isOwn(rule, cell.id, String(tenant), Number(epoch)))) {
       usual?.(request, response);
       return;
     }

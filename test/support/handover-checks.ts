@@ -8,7 +8,7 @@ import { tenantsAtThird, tenantsAtTwo } from '../../loadtest/bench/turn-cells.ts
 import { turnsOf, type AuditEvent, type Turn } from '../../loadtest/bench/turns.ts';
 import { parseFleet } from '../../router/fleet/load.ts';
 import type { Placement } from '../../router/placement/placement.ts';
-import type { Asked } from './fault-checks.ts';
+import { statusOf, untilCalm, type Asked } from './fault-checks.ts';
 import { ADMIN_TOKEN, CELLS, NEIGHBOUR, NEWCOMER, type FaultFleet } from './fault-fleet.ts';
 import { until } from './wait.ts';
 
@@ -50,6 +50,14 @@ export async function endDrain(router: Asked, cell: string): Promise<Operated> {
 
 export async function restore(router: Asked, cell: string): Promise<Operated> {
   return await operate(router, 'POST', `/v1/cells/${cell}/restore`);
+}
+
+/** Whatever the test before left away comes home; resolves when all is calm. */
+export async function calmDown(fleet: FaultFleet): Promise<void> {
+  const [router] = fleet.routers;
+  if (router === undefined) throw new Error('no router');
+  for (const { id, share } of (await statusOf(router)).cells) if (share > 0) await restore(router, id);
+  await untilCalm(fleet);
 }
 
 /** The placement by the fleet file that the routers have been given. */

@@ -13,6 +13,7 @@ import {
 import { startFaultFleet, type FaultFleet, type FileChange } from '../support/fault-fleet.ts';
 import {
   auditSince,
+  calmDown,
   crowdOf,
   drain,
   endDrain,
@@ -43,7 +44,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await untilCalm(fleet);
+  await calmDown(fleet);
   ({ epoch } = await rowOf(first, CELL));
 });
 

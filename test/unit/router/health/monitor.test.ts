@@ -8,10 +8,11 @@ import { stringify } from 'yaml';
 import { readConfig } from '../../../../router/config.ts';
 import { explain } from '../../../../router/explain.ts';
 import { FleetHolder } from '../../../../router/fleet/holder.ts';
+import { closing } from '../../../../router/health/handover.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
 import { Monitor } from '../../../../router/health/monitor.ts';
 import { Names } from '../../../../router/names.ts';
-import { StoreUnavailable, type Store } from '../../../../router/health/store.ts';
+import { StoreUnavailable, type Beat, type Store } from '../../../../router/health/store.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
 import { homesOf, machineOf } from '../../../support/machine.ts';
@@ -182,6 +183,24 @@ test('a store that was emptied and filled by others is read, though it needs not
   await second.restore([{ ...initialRecord('cell-b', 'cell-a'), epoch: 7 }], 1);
   current = second;
   await until('what the second knows is known', () => monitor.recordOf('cell-b').epoch >= 7);
+});
+
+test('a handover of a home that this router’s fleet does not have is confirmed as well', async () => {
+  const store = createInProcessStore();
+  const beats: Beat[] = [];
+  const { monitor } = await watching({
+    ...store,
+    beat: async (beat) => {
+      beats.push(beat);
+      return await store.beat(beat);
+    },
+  });
+  await until('it is ready', () => monitor.ready);
+  const now = Date.now();
+  const terms = { until: now + 3_600_000, actor: 'anna', reason: 'test', to: null };
+  await store.restore([closing(initialRecord('cell-y', 'cell-z'), { share: 100 }, null, terms, now)], 1);
+  await until('it is confirmed', () => beats.at(-1)?.confirmations['cell-y']?.held);
+  expect(beats.at(-1)?.confirmations).toEqual({ 'cell-y': { epoch: 2, held: true, ready: false } });
 });
 
 test('a changed fleet is watched as soon as it is in force', async () => {
