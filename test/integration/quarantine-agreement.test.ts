@@ -61,9 +61,9 @@ class QuarantineWorld {
   }
 }
 
-function comparable({ incarnation: _, records, quarantine, ...rest }: BeatReply): object {
-  const sorted = [...records].sort((a, b) => (a.home < b.home ? -1 : 1));
-  return { ...rest, records: sorted, quarantine: quarantine?.sort(byTenant) };
+function comparable(reply: BeatReply): object {
+  const records = [...reply.records].sort((a, b) => (a.home < b.home ? -1 : 1));
+  return { ...reply, incarnation: '', records, quarantine: reply.quarantine?.sort(byTenant) };
 }
 
 async function agreedEvents(history: readonly QuarantineTurn[]): Promise<string[]> {

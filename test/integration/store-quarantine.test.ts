@@ -234,9 +234,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
     await store.restore([], 5, brought);
     const reply = await r1.beat(WELL);
     expect(reply.revision).toBe(6);
-    expect(r1.quarantine.map(({ tenant, reason }) => [tenant, reason]).sort()).toEqual([
-      ['acme', WISH.reason],
-      ['bolt', WISH.reason],
+    expect(r1.quarantine.map(({ tenant, reason }) => `${tenant} ${reason}`).sort()).toEqual([
+      `acme ${WISH.reason}`,
+      `bolt ${WISH.reason}`,
     ]);
     expect(r1.quarantine.find(({ tenant }) => tenant === 'bolt')).toEqual(brought[1]);
   });

@@ -61,15 +61,15 @@ async function untilQuarantined(): Promise<void> {
 
 /** A tenant that sends by one router after the other, each time as soon as the last one was answered. */
 function goOn(tenant: string, method: 'GET' | 'POST'): void {
-  let going = true;
+  const stopped = new AbortController();
   const sending = (async () => {
-    for (let i = 0; going; i += 1) {
+    for (let i = 0; !stopped.signal.aborted; i += 1) {
       const router = fleet.routers[i % fleet.routers.length];
       if (router !== undefined) await answerTo(router, tenant, method);
     }
   })();
   stops.push(async () => {
-    going = false;
+    stopped.abort();
     await sending;
   });
 }

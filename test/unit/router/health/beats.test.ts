@@ -163,7 +163,7 @@ test('a store that was emptied is brought the quarantine, and what it has of its
   const behind: Store = {
     ...store,
     beat: async (beat) => {
-      const reply = await slowBeat(beat);
+      const reply = await store.beat(beat);
       const first = store.beats === 1;
       return { ...reply, behind: first, quarantine: first ? [{ ...REFUSED, tenant: 'bolt' }] : null };
     },
@@ -172,7 +172,6 @@ test('a store that was emptied is brought the quarantine, and what it has of its
       await store.restore(records, revision, quarantine);
     },
   };
-  const slowBeat = store.beat;
   const brought: string[][] = [];
   const beats = beating(behind, [], list);
   beats.soon();
