@@ -328,8 +328,7 @@ export class Monitor {
   }
 
   #failsAlone({ id }: WatchedCell, tenant: string): void {
-    const { home } = this.#fleets.active.placement.locate(tenant);
-    this.#deaths.failsAlone({ cell: id, home, tenant });
+    this.#deaths.failsAlone({ cell: id, home: this.homeOf(tenant) ?? id, tenant });
     this.#beats.soon();
   }
 
