@@ -82,12 +82,16 @@ test('asking twice changes nothing the second time', async () => {
   expect(await servedBy('acme')).toBe('cell-b');
 });
 
-test('it ends by itself when its time has passed', async () => {
+test('it ends by itself when its time has passed, step by step', async () => {
   await failOver({ ...WISH, expiresIn: 1 });
   expect(await servedBy('acme')).toBe('cell-b');
-  await until('the tenants are home again', async () => (await servedBy('acme')) === 'cell-a');
-  const { events } = (await (await fetch(`${router.admin}/v1/events`)).json()) as { events: unknown[] };
-  expect(events[0]).toMatchObject({ cause: 'expired', to: 'serving', epoch: 3 });
+  const events = await until('all tenants are home again', async () => {
+    const told = (await (await fetch(`${router.admin}/v1/events`)).json()) as { events: { epoch: number }[] };
+    return told.events[0]?.epoch === 8 ? told.events : null;
+  });
+  expect(events[0]).toMatchObject({ cause: 'expired', to: 'serving', details: { phase: 'open', share: 0 } });
+  expect(events.at(-2)).toMatchObject({ cause: 'expired', from: 'failed-over', to: 'returning', epoch: 3 });
+  expect(await servedBy('acme')).toBe('cell-a');
 });
 
 test('without a token, or with a wrong one, nothing changes', async () => {

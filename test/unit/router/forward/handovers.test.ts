@@ -22,11 +22,12 @@ let streams: Streams;
 let handovers: Handovers;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
   held = [];
   streams = new Streams();
-  handovers = new Handovers(streams, { handoverMs: 2_000, spreadMs: 1_000 });
+  const movesTo = (tenant: string, to: string): boolean => tenant === GOES && to === 'cell-d';
+  handovers = new Handovers(streams, { handoverMs: 2_000, spreadMs: 1_000, movesTo });
   handovers.onHeld((home, epoch) => held.push(`${home} ${epoch}`));
 });
 
@@ -71,6 +72,20 @@ test('what is inside the losing cell is waited for, however it leaves', () => {
   expect(held).toEqual(['cell-a 2']);
   broken.ended();
   answered.ended();
+  expect(held).toEqual(['cell-a 2']);
+});
+
+test('of a cut-over only what is to move is waited for and ended, though its ranges hold others', () => {
+  const changing = { tenants: [], buckets: [[0, 65_535] as [number, number]] };
+  const moved = [{ buckets: [0, 65_535] as [number, number], to: 'cell-d', generation: 2 }];
+  const record = closing(HOME, { moved }, changing, { ...TERMS, to: 'cell-d' }, 0);
+  const [goes, stays] = [delivery(GOES, 'cell-a'), delivery(STAYS, 'cell-a')];
+  const told = [goes, stays].map((one) => stream(one, 'cell-a'));
+  handovers.follow(record, [goes, stays]);
+  vi.advanceTimersByTime(2_000);
+  expect(told.map(({ length }) => length)).toEqual([1, 0]);
+  expect(held).toEqual([]);
+  goes.out();
   expect(held).toEqual(['cell-a 2']);
 });
 
@@ -190,4 +205,20 @@ test('a failover at once to a living neighbour ends the streams in the cell that
   handovers.endElsewhere(awayRecord('cell-a', 'cell-b', 2));
   vi.advanceTimersByTime(1_000);
   expect(told).toEqual([[1012, 500]]);
+});
+
+test('a handover ended lately for as long as it may have closed, however it ended', () => {
+  for (const end of [opened, undone]) {
+    expect(handovers.endedLately('cell-a')).toBe(false);
+    handovers.follow(DRAINING, []);
+    expect(handovers.endedLately('cell-a')).toBe(false);
+    handovers.follow(end(DRAINING, 0), []);
+    expect([handovers.endedLately('cell-a'), handovers.endedLately('cell-b')]).toEqual([true, false]);
+    vi.advanceTimersByTime(2_000);
+  }
+});
+
+test('a record that is open all along says of no handover that it ended', () => {
+  handovers.follow({ ...HOME, epoch: 2 }, []);
+  expect(handovers.endedLately('cell-a')).toBe(false);
 });
