@@ -3,7 +3,7 @@
 --   since          when the first beat came after a silence (ms)
 --   record:<home>  record as JSON. Fields that this release does not know stay as they are
 --   held:<home>    why the home is held back, as the last event said
---   lost:<home>    when the neighbour that stands in for it was first seen down (ms)
+--   lost:<home>    when the neighbour that has some of its tenants was first seen down (ms)
 --   quarantine:…, dying:…, suspects:…    see quarantine.lua and suspects.lua
 
 local WHYS = { ['budget'] = true, ['no-target'] = true, ['suspect-release'] = true, ['warming-up'] = true }
