@@ -1,4 +1,4 @@
-// The budget: how many cells may be failed over by verdict at once. Pure; `scripts/decide.lua` reckons the same.
+// The budget: how many cells may be failed over by verdict at once. Pure; `scripts/budget.lua` reckons the same.
 import type { DecideInput } from './decision.ts';
 import { standing } from './handover.ts';
 import type { Cause, HealthRecord, HomeRule } from './record.ts';

@@ -1,4 +1,4 @@
-// The steps of a handover, each from one record to the next: closing, then open or undone. Pure.
+// The steps of a handover, each from one record to the next: closing, then open or undone. Pure; `scripts/handover.lua` takes the same ones.
 import type { Cause, CellState, Changing, Handover, HealthRecord, Moved } from './record.ts';
 
 /** What a closing record changes beside its phase; what is absent stays. */

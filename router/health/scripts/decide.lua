@@ -43,7 +43,7 @@ local function keep(kind, home, value, state)
 end
 
 -- A home whose neighbour is lost takes its tenants back; a handover ends. Answers the changes.
-local function ended(record, neighbours, state, votes, now)
+local function ended(record, rules, state, votes, now)
   local lostAt = lostSince(record, state, votes, now)
   local reason = neighbourLost(record, lostAt, votes, now)
   keep('lost', record.home, not reason and lostAt or nil, state)
@@ -53,7 +53,7 @@ local function ended(record, neighbours, state, votes, now)
     one.said = { cause = home.cause, reason = reason, details = { target = cjson.encode(one.record.target) } }
     return { one }
   end
-  return record.phase == 'closing' and endHandover(record, neighbours, state, votes, now) or {}
+  return record.phase == 'closing' and endHandover(record, rules, state, votes, now) or {}
 end
 
 -- A home that is down goes to its neighbour, or is held back: the change, and the event of one that is held back anew.
@@ -84,12 +84,10 @@ local function decide(rules, state, votes, now)
   end
 
   local function endings()
-    local neighbours = {}
-    for _, rule in ipairs(rules) do neighbours[rule.home] = rule.neighbour end
     for _, rule in ipairs(rules) do
       if state.away[rule.home] then
         local record = recordIn(state, rule.home)
-        for _, one in ipairs(ended(record, neighbours, state, votes, now)) do change(one) end
+        for _, one in ipairs(ended(record, rules, state, votes, now)) do change(one) end
       else
         keep('lost', rule.home, nil, state)
       end
@@ -124,7 +122,7 @@ local function decide(rules, state, votes, now)
           if votes.handsOver and not gaining[home] then one = beginStep(record, state, votes, now) end
           if not one and votes.oneFleet then one = changeNeighbour(record, rule.neighbour, state, votes, now) end
         end
-      elseif votes.oneFleet and state.json[home] and plainNeighbour(state.json[home]) ~= rule.neighbour then
+      elseif votes.oneFleet and state.json[home] and not showsNeighbour(state.json[home], home, rule.neighbour) then
         one = changeNeighbour(recordIn(state, home, rule.neighbour), rule.neighbour, state, votes, now)
       end
       if one then change(one) end

@@ -48,13 +48,22 @@ local function gained(record, gainer, state, now)
   return one
 end
 
+-- The record of the home that gains by a cut-over, else nil.
+local function gainerOf(handover, rules, state)
+  local neighbour = nil
+  for _, rule in ipairs(handover.to and rules or {}) do
+    if rule.home == handover.to then neighbour = rule.neighbour end
+  end
+  return handover.to and recordIn(state, handover.to, neighbour)
+end
+
 -- The changes that end the handover of a closing record, of two homes where buckets change theirs; none: it goes on.
-local function endHandover(record, neighbours, state, votes, now)
+local function endHandover(record, rules, state, votes, now)
   local handover, since = record.handover, record.since or now
   if not handover then return { undo(record, {}, state, now) } end
   local waitingFor = missing(record, votes)
   if #waitingFor == 0 then
-    local gainer = handover.to and recordIn(state, handover.to, neighbours[handover.to])
+    local gainer = gainerOf(handover, rules, state)
     if gainer and not isQuiet(gainer) then return { undo(record, { 'home ' .. handover.to }, state, now) } end
     return { open(record, state, now), gainer and gained(record, gainer, state, now) or nil }
   end

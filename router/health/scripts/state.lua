@@ -3,7 +3,7 @@
 --   since          when the first beat came after a silence (ms)
 --   record:<home>  record as JSON. Fields that this release does not know stay as they are
 --   held:<home>    why the home is held back, as the last event said
---   lost:<home>    when the neighbour that stands in for it was first seen down (ms)
+--   lost:<home>    when the neighbour that has some of its tenants was first seen down (ms)
 --   quarantine:…, dying:…, suspects:…    see quarantine.lua and suspects.lua
 
 local WHYS = { ['budget'] = true, ['no-target'] = true, ['suspect-release'] = true, ['warming-up'] = true }
@@ -19,9 +19,11 @@ local function isAtHome(json)
   return at and string.sub(json, at + 8, at + 9) == '{}' and string.sub(json, 1, 9) == '{"home":"'
 end
 
--- The neighbour in a record that is plainly at home.
-local function plainNeighbour(json)
-  return string.match(json, '^{"home":"[^"]*","neighbour":"([^"]*)"')
+-- Whether a record that is plainly at home shows that it has this neighbour, right behind its home.
+local function showsNeighbour(json, home, neighbour)
+  local at = #home + 25
+  local first, last = string.find(json, neighbour or '"', at, true)
+  return first == at and string.sub(json, last + 1, last + 3) == '","'
 end
 
 -- The state: records as JSON (`json`) and, where one was looked into, decoded (`records`), both by home; `away`: the homes
