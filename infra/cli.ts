@@ -6,6 +6,7 @@ import { cells } from './commands/cells.ts';
 import { checkFleet } from './commands/check-fleet.ts';
 import { explain } from './commands/explain.ts';
 import { pid, restart, status, type Which } from './commands/local.ts';
+import { cutOverCommand } from './commands/cut-over.ts';
 import { events, type EventsOptions } from './commands/events.ts';
 import { operationCommands } from './commands/operations.ts';
 import { plan, type PlanOptions } from './commands/plan.ts';
@@ -77,7 +78,8 @@ function program(): Command {
     .option('--follow', 'go on with those that come')
     .option('--json', 'as JSON; with --follow one a line')
     .action(async (options: EventsOptions) => events(options, print));
-  for (const command of [...operationCommands(print), ...quarantineCommands(print)]) {
+  const operations = [...operationCommands(print), cutOverCommand(print), ...quarantineCommands(print)];
+  for (const command of operations) {
     cellgate.addCommand(command);
   }
   return cellgate.addCommand(localCommands());

@@ -17,6 +17,8 @@ export type CellRow = {
   since: string | null;
   cause: string | null;
   buckets: number;
+  /** How many of them are to be cut over, by where to. A router of an older release does not tell. */
+  moving?: Record<string, number>;
   version: string | null;
 };
 
@@ -40,7 +42,7 @@ export function cellsText(cells: readonly CellRow[]): string {
     servers(cell),
     cell.neighbour ?? '-',
     cell.zone ?? '-',
-    String(cell.buckets),
+    bucketsText(cell),
     String(cell.epoch),
     cell.since ?? '-',
     cell.cause ?? '-',
@@ -52,6 +54,11 @@ export function cellsText(cells: readonly CellRow[]): string {
 /** Both cells, where only a part of the tenants is away. */
 function servers({ id, target, share }: CellRow): string {
   return share === 0 || share === 100 ? target : `${id} ${100 - share} %, ${target} ${share} %`;
+}
+
+function bucketsText({ buckets, moving = {} }: CellRow): string {
+  const going = Object.entries(moving).map(([to, count]) => `${count} to ${to}`);
+  return going.length === 0 ? String(buckets) : `${buckets}, ${going.join(', ')}`;
 }
 
 /** What to print. Throws a `Failure` when no router answers. */

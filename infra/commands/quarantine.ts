@@ -58,7 +58,7 @@ async function refuse(tenant: string, { reason, owner, expiresIn, json }: Option
   return json === true ? JSON.stringify(entry, null, 2) : `${tenant}: refused until ${entry.until}`;
 }
 
-export function quarantineText(tenants: readonly QuarantinedTenant[]): string {
+function quarantineText(tenants: readonly QuarantinedTenant[]): string {
   if (tenants.length === 0) return 'nobody is quarantined';
   const rows = tenants.map(({ tenant, home, until, actor, owner, reason }) => {
     return [tenant, home, until, actor, owner ?? '-', reason];

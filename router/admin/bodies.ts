@@ -99,6 +99,8 @@ export const cutOverBody = z
   .refine(({ buckets, tenants }) => (buckets === undefined) !== (tenants === undefined), {
     path: ['buckets'],
     error: 'missing, or beside tenants (allowed: one of the two)',
+    // Also where something else is wrong: all of it is named at once.
+    when: ({ value }) => typeof value === 'object' && value !== null,
   });
 
 export type CutOverBody = z.infer<typeof cutOverBody>;

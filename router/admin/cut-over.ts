@@ -1,9 +1,8 @@
 // Cut-overs: buckets and tenants that the fleet file is to move get their new home, by a handover between the two.
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { outstandingIn, rangesFor, type Range } from '../cut-over.ts';
-import { findHome, lastKnownHome } from '../find-home.ts';
+import { findHome } from '../find-home.ts';
 import type { Change } from '../health/store.ts';
-import type { Placement } from '../placement/placement.ts';
 import { cutOverBody, readBody, type CutOverBody } from './bodies.ts';
 import { carryOutEach, refuse } from './carry-out.ts';
 import { describeRecord } from './describe.ts';
@@ -75,9 +74,6 @@ function findBuckets({ fleets, monitor }: OperationParts, { to }: CutOverBody, r
   const { placement } = fleets.active;
   const { byHome, unknown } = outstandingIn(placement, monitor, to, ranges);
   if (unknown > 0) return { refused: 'store-unavailable', detail: NOT_KNOWN };
-  if (byHome.size === 0 && !anyGoesTo(to, ranges, placement, monitor)) {
-    return { refused: 'admin-invalid', detail: `None of these buckets is to move to ${to}, or was.` };
-  }
   const parts = [...byHome].map(([home, buckets]): Part => {
     const moving = (): Moving => ({
       buckets: rangesFor(placement, monitor, { from: home, to, buckets }),
@@ -86,20 +82,6 @@ function findBuckets({ fleets, monitor }: OperationParts, { to }: CutOverBody, r
     return { home, count: buckets.length, moving };
   });
   return { parts };
-}
-
-function anyGoesTo(
-  to: string,
-  ranges: readonly Range[],
-  placement: Placement,
-  monitor: OperationParts['monitor'],
-): boolean {
-  for (const [first, last] of ranges) {
-    for (let bucket = first; bucket <= last; bucket += 1) {
-      if (lastKnownHome(placement.locateBucket(bucket), monitor).home === to) return true;
-    }
-  }
-  return false;
 }
 
 function findTenants({ fleets, monitor }: OperationParts, { to, tenants = [] }: CutOverBody): Found {

@@ -74,10 +74,7 @@ export class Aftermath {
     delivery.suspect = cell;
     if (this.#knowledge.opinionOf(cell) !== 'down' && this.#retries.allows(cell)) {
       const reserved = this.#retries.begin(cell);
-      setTimeout(() => {
-        reserved();
-        this.#placeAgain(delivery);
-      }, Math.random() * RETRY_JITTER_MS);
+      this.placeIn(Math.random() * RETRY_JITTER_MS, delivery, reserved);
       return;
     }
     this.#waits.holdOrRefuse(delivery, cell, failure.code, failure.detail);
@@ -119,6 +116,14 @@ export class Aftermath {
     const again = delivery.repeatable && (delivery.idempotent || !attempt.written);
     if (!again) exchange.refuse('cell-timeout', 'The cell was given up before it answered.');
     else this.#placeAgain(delivery);
+  }
+
+  /** Takes it through the steps again after `waitMs`; `first` is called before. */
+  placeIn(waitMs: number, delivery: Delivery, first?: () => void): void {
+    setTimeout(() => {
+      first?.();
+      this.#placeAgain(delivery);
+    }, waitMs);
   }
 
   /** Where there is no room for it now, it waits for some. */

@@ -28,8 +28,16 @@ import { movingQueue, Waits } from './waits.ts';
  */
 const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
-/** The home of a tenant, by what is known now; null: it can not be told. */
-export type HomeOf = (tenant: string) => string | null;
+/** How long what was in a cell as it died lets the others go ahead: they are with the other cell by then. */
+const BEHIND_MS = 100;
+
+/** Where tenants are at home, by what is known now. */
+export type Homes = {
+  /** Null: it can not be told. */
+  homeOf(tenant: string): string | null;
+  /** Whether the tenant is at a home from which it is to be cut over to this one. */
+  movesTo(tenant: string, to: string): boolean;
+};
 
 export class Courier {
   readonly holds: Holds<Delivery>;
@@ -42,22 +50,26 @@ export class Courier {
   readonly #pools: CellPools;
   readonly #waits: Waits;
   readonly #aftermath: Aftermath;
-  readonly #homeOf: HomeOf;
+  readonly #homes: Homes;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #traffic = new Map<string, HomeTraffic>();
   /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
   readonly #crowded = new Set<string>();
 
-  constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homeOf: HomeOf) {
+  constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homes: Homes) {
     const { HANDOVER_MS: handoverMs, RECONNECT_SPREAD_MS: spreadMs } = config;
     this.#config = config;
-    this.#homeOf = homeOf;
+    this.#homes = homes;
     this.#knowledge = knowledge;
     this.#lanes = lanes;
     this.#pools = pools;
     this.holds = new Holds({ holdMs: config.HOLD_MS, holdMax: config.HOLD_MAX });
     this.retries = new RetryBudget((cell) => lanes.insideOf(cell));
-    this.handovers = new Handovers(this.streams, { handoverMs, spreadMs });
+    this.handovers = new Handovers(this.streams, {
+      handoverMs,
+      spreadMs,
+      movesTo: (tenant, to) => homes.movesTo(tenant, to),
+    });
     this.#waits = new Waits(knowledge, this.holds);
     this.#aftermath = new Aftermath(knowledge, this.#waits, this.retries, {
       place: (delivery) => this.#place(delivery, 'again'),
@@ -153,20 +165,42 @@ export class Courier {
       exchange.refuse('cell-connection-failed', 'connection closed before an answer');
       return true;
     }
+    if (this.#goesBehind(delivery, choice)) return true;
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
-      if (how === 'new') exchange.refuse('cell-overloaded', null);
-      else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
+      if (how === 'new') {
+        if (!this.#waitsForRoom(delivery)) exchange.refuse('cell-overloaded', null);
+      } else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
       return how === 'new';
     }
     this.#send(delivery, choice);
     return true;
   }
 
+  /** It waits behind what waited for a handover and has gone on its way, or goes, at this moment. */
+  #waitsForRoom(delivery: Delivery): boolean {
+    const { home } = delivery;
+    if (!this.handovers.endedLately(home) || !this.#waits.hold(movingQueue(home), delivery)) return false;
+    this.#crowded.add(movingQueue(home));
+    return true;
+  }
+
+  /**
+   * What was in a cell as it died may have killed it: it comes to the other cell of the pair a moment after all that was
+   * not, so that the two can be told apart if that one dies as well.
+   */
+  #goesBehind(delivery: Delivery, { cell }: Served): boolean {
+    const { brokeIn, wentBehind } = delivery;
+    if (wentBehind || brokeIn === null || brokeIn === cell) return false;
+    delivery.wentBehind = true;
+    this.#aftermath.placeIn(BEHIND_MS, delivery);
+    return true;
+  }
+
   /** What it waited for may have been a cut-over: its tenant has another home since. */
   #findHome(delivery: Delivery): void {
     const { exchange, home } = delivery;
-    const found = exchange.tenant === null ? null : this.#homeOf(exchange.tenant);
+    const found = exchange.tenant === null ? null : this.#homes.homeOf(exchange.tenant);
     if (found === null || found === home) return;
     this.#traffic.get(home)?.underWay.delete(delivery);
     delivery.home = found;
@@ -231,6 +265,7 @@ export class Courier {
     delivery.suspect = null;
     if (suspect) delivery.retrying(this.retries.begin(served.cell));
     delivery.connections += 1;
+    delivery.sentAtMs = performance.now();
     exchange.served = served;
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {

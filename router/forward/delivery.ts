@@ -31,6 +31,10 @@ export class Delivery implements Waiting {
   suspect: string | null = null;
   /** A cell that broke it off, or was given up, with it inside. */
   brokeIn: string | null = null;
+  /** It has let those go ahead to the other cell that were in none as it died. */
+  wentBehind = false;
+  /** When it was last sent, in `performance.now()` milliseconds. */
+  sentAtMs = 0;
   /** There is a cell for it, which has no room now. */
   crowded = false;
   /** Its tenant is being handed over. */

@@ -5,11 +5,13 @@ import { LIMITS } from '../limits.ts';
 import type { Delivery } from './delivery.ts';
 import type { Spread, Stream, Streams } from './streams.ts';
 
-export type HandoverTimes = {
+export type HandoverOptions = {
   /** `HANDOVER_MS`. */
   handoverMs: number;
   /** `RECONNECT_SPREAD_MS`. */
   spreadMs: number;
+  /** Whether the tenant is at a home from which it is to be cut over to this one. */
+  movesTo: (tenant: string, to: string) => boolean;
 };
 
 /** A home's handover: the epoch of its closing record, and the requests that it waits for. */
@@ -22,11 +24,17 @@ type Closing = { epoch: number; inside: Set<Delivery> };
 export class Handovers {
   readonly #streams: Streams;
   readonly #spread: Spread;
+  readonly #movesTo: HandoverOptions['movesTo'];
   readonly #closing = new Map<string, Closing>();
+  readonly #handoverMs: number;
+  /** Home → when its last handover ended here, in `performance.now()` milliseconds. */
+  readonly #endedMs = new Map<string, number>();
   readonly #listeners: ((home: string, epoch: number) => void)[] = [];
 
-  constructor(streams: Streams, { handoverMs, spreadMs }: HandoverTimes) {
+  constructor(streams: Streams, { handoverMs, spreadMs, movesTo }: HandoverOptions) {
     this.#streams = streams;
+    this.#movesTo = movesTo;
+    this.#handoverMs = handoverMs;
     // A client that does not answer a close must not hold the handover up until it is undone.
     this.#spread = { spreadMs, lingerMs: Math.min(LIMITS.lingerMs, handoverMs / 4) };
   }
@@ -40,12 +48,12 @@ export class Handovers {
   follow(record: HealthRecord, underWay: Iterable<Delivery>): void {
     const { home, epoch } = record;
     if (record.phase === 'open') {
-      this.#closing.delete(home);
+      if (this.#closing.delete(home)) this.#endedMs.set(home, performance.now());
       return;
     }
     const { losers } = losersAndGainers(record);
     const isLost = (cell: string, tenant: string): boolean =>
-      losers.includes(cell) && servedBy(record, tenant) === null;
+      losers.includes(cell) && servedBy(record, tenant) === null && this.#leaves(record, tenant);
     const inside = new Set<Delivery>();
     const closing = { epoch, inside };
     this.#closing.set(home, closing);
@@ -59,6 +67,15 @@ export class Handovers {
     if (inside.size === 0) this.#held(home, epoch);
   }
 
+  /**
+   * What waited for the handover has gone to its cell all at once, and may fill the lane for a moment: a handover may have
+   * closed for so long, and for as long again a request that finds no room waits for some.
+   */
+  endedLately(home: string): boolean {
+    const endedMs = this.#endedMs.get(home);
+    return endedMs !== undefined && performance.now() - endedMs < this.#handoverMs;
+  }
+
   /** One that is waited for turns out to have no end of its own. */
   streams(delivery: Delivery, stream: Stream): void {
     if (this.#closing.get(delivery.home)?.inside.has(delivery) === true) {
@@ -70,6 +87,12 @@ export class Handovers {
   endElsewhere(record: HealthRecord): void {
     const isElsewhere = ({ cell, tenant }: Stream): boolean => servedBy(record, tenant) !== cell;
     this.#streams.endWhere(record.home, isElsewhere, this.#spread);
+  }
+
+  /** A cut-over's ranges hold tenants, too, that stay: new requests of theirs wait, but nothing of theirs need end. */
+  #leaves({ handover }: HealthRecord, tenant: string): boolean {
+    const to = handover?.to ?? null;
+    return to === null || this.#movesTo(tenant, to);
   }
 
   #left(home: string, closing: Closing, delivery: Delivery): void {

@@ -2,11 +2,16 @@
 import type { InFlight } from '../health/suspects.ts';
 import type { Delivery } from './delivery.ts';
 
+/** A request that kills a cell does so soon; one that was in it for longer has let it live. */
+const KILLS_WITHIN_MS = 100;
+
 /** A tenant with this request in the cell; null: it has no tenant. */
-export function inFlightIn({ exchange, home, brokeIn }: Delivery, cell: string): InFlight | null {
+export function inFlightIn(delivery: Delivery, cell: string): InFlight | null {
+  const { exchange, home, brokeIn, sentAtMs } = delivery;
   const { tenant } = exchange;
   if (tenant === null) return null;
-  return { home, tenant, again: brokeIn !== null && brokeIn !== cell };
+  const again = brokeIn !== null && brokeIn !== cell && performance.now() - sentAtMs < KILLS_WITHIN_MS;
+  return { home, tenant, again };
 }
 
 /**

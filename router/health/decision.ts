@@ -103,7 +103,7 @@ export function handoverDetails(
 }
 
 /** What the first twenty machines say of the cell. */
-export function opinionsOf(live: LiveVotes, cell: string): Record<string, string> {
+function opinionsOf(live: LiveVotes, cell: string): Record<string, string> {
   const routers = sortedRouters(live).slice(0, EVENT_VOTES_MAX);
   return Object.fromEntries(
     routers.map((router) => [router, voteOf(live, router, cell)?.opinion ?? 'unknown']),

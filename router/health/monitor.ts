@@ -259,6 +259,12 @@ export class Monitor {
     return 'refusal' in found ? null : found.home;
   }
 
+  /** Whether the tenant is at a home from which it is to be cut over to this one. */
+  movesTo(tenant: string, to: string): boolean {
+    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
+    return 'movingTo' in found && found.movingTo === to;
+  }
+
   /** The records of all homes that something was moved from, of some that have left the fleet as well. */
   get movedFrom(): readonly HealthRecord[] {
     return this.#rules.view.records.filter(({ moved }) => moved.length > 0);

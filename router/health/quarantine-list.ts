@@ -46,7 +46,7 @@ export class QuarantineList {
     this.#revision = revision;
     this.#incarnation = incarnation;
     const named = new Set(quarantine.map(({ tenant }) => tenant));
-    for (const tenant of [...this.#entries.keys()]) if (!named.has(tenant)) this.#change(tenant, null);
+    for (const tenant of Array.from(this.#entries.keys())) if (!named.has(tenant)) this.#change(tenant, null);
     this.merge(quarantine);
   }
 

@@ -6,7 +6,7 @@ import { initialRecord, type Cause, type EventEntry, type HealthRecord } from '.
 export const QUARANTINE_MAX = 1_000;
 
 /** How long a tenant is refused that nobody put there by hand. */
-export const QUARANTINE_MS = 600_000;
+const QUARANTINE_MS = 600_000;
 
 /** Why one tenant is refused, and until when. Times are epoch milliseconds of the store's clock. */
 export type QuarantineEntry = {

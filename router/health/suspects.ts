@@ -20,7 +20,10 @@ const SUSPECTS_MAX = 1_000;
 /** One beat tells of so many deaths and of so many that fail alone; the rest is dropped. */
 const TOLD_MAX = 100;
 
-/** A tenant with a request in a cell. `again`: the same request was in another cell before, as that one died. */
+/**
+ * A tenant with a request in a cell. `again`: the same request was in another cell before, as that one died, and had only
+ * just come to this one.
+ */
 export type InFlight = { home: string; tenant: string; again: boolean };
 
 /** One machine lost a cell. `many`: too many tenants were in flight, and `tenants` says nothing. */

@@ -33,13 +33,19 @@ const changing = z.object({
   tenants: z.array(z.string()),
   buckets: z.array(z.tuple([bucket, bucket])),
 });
+/** By tenant. No `z.record`: it loses a tenant that is called `__proto__`. */
+const pins = z
+  .custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+  .transform((value) => Object.entries(value))
+  .pipe(z.array(z.tuple([z.string(), pin])))
+  .transform((entries) => Object.fromEntries(entries));
 const before = z.object({
   state,
   target: cell,
   operation: z.int().nullable(),
   deadline: moment.nullable(),
   cause: cause.nullable(),
-  pins: z.record(z.string(), pin),
+  pins,
   moved: z.array(moved),
 });
 const handover = z.object({
@@ -66,7 +72,7 @@ const record = z
     deadline: moment.nullable(),
     since: moment.nullable(),
     cause: cause.nullable(),
-    pins: z.record(z.string(), pin),
+    pins,
     moved: z.array(moved),
     // Records of a release before handovers lack these.
     changing: changing.nullable().default(null),

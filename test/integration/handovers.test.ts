@@ -226,10 +226,10 @@ test('a tenant is pinned to the neighbour and back, and the others stay where th
 
 test('under load no request fails when a share goes and comes back, and nobody refuses one', async () => {
   const { a, b, router, send } = await pair({ HANDOVER_MS: '2000', HOLD_MS: '7200000' });
-  let over = false;
+  const load = { over: false };
   const replies: Reply[] = [];
   const work = async (tenant: string): Promise<void> => {
-    for (let i = 0; !over; i += 1) {
+    for (let i = 0; !load.over; i += 1) {
       const post = { method: 'POST', body: `order ${i}` };
       replies.push(await send(tenant, i % 2 === 0 ? {} : post));
     }
@@ -242,7 +242,7 @@ test('under load no request fails when a share goes and comes back, and nobody r
     expect((await step()).status).toBe(200);
     await until('traffic flows', () => replies.length > before + 50);
   }
-  over = true;
+  load.over = true;
   await Promise.all(workers);
   expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
   expect([a.refused, b.refused]).toEqual([[], []]);

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { operated } from '../support/operated.ts';
 import { freePort } from '../support/ports.ts';
 import { spawnScript, temporaryFolder } from '../support/processes.ts';
 
@@ -243,4 +244,35 @@ test('events --follow asks for newer ones only, and outlives a router that is aw
   expect(cli.stderr()).toMatch(/^[^\n]*does not answer\.\n$/);
   cli.stopGroup('SIGINT');
   expect(await cli.exited).toBe('SIGINT');
+});
+
+test('against a real router each of them does what it says', async () => {
+  const { router, servedBy } = await operated();
+  const env = { CELLGATE_ADMIN: router.admin, CELLGATE_TOKEN: TOKEN };
+  const done = async (command: string, more: string[]): Promise<string> => {
+    const { code, out, err } = await cellgate([...command.split(' '), ...more], env);
+    expect([code, err]).toEqual([0, '']);
+    return out;
+  };
+  expect(await done('drain cell-a --steps 10,99 --pause 0', STAY)).toMatch(
+    /^cell-a: 10 % of its tenants are away at cell-b, until \S+Z \(epoch 3\)\ncell-a: 99 %.*\(epoch 5\)\n$/,
+  );
+  expect(await done('pin acme --cell cell-a', STAY)).toMatch(/^acme: pinned to cell-a, until \S+Z /);
+  expect(await servedBy('acme')).toBe('cell-a');
+  expect(await done('explain acme', [])).toMatch(/pinned to cell-a/);
+  expect(await done('cells', [])).toMatch(/^cell-a +serving +cell-a 1 %, cell-b 99 % /m);
+  expect(await done('unpin acme', WHY)).toMatch(/^acme: not pinned /);
+  expect(await done('evacuate cell-a', STAY)).toMatch(/^cell-a: 100 % of its tenants are away at cell-b, /);
+  expect(await servedBy('acme')).toBe('cell-b');
+  const refused = await cellgate(['pin', 'acme', '--cell', 'cell-a', ...STAY], env);
+  expect([refused.code, refused.out, refused.err]).toEqual([
+    1,
+    '',
+    expect.stringMatching(/\(already-away\)\n$/),
+  ]);
+  expect(await done('restore cell-a', WHY)).toMatch(/^cell-a: serves its tenants itself /);
+  expect(await servedBy('acme')).toBe('cell-a');
+  const lines = (await done('events --limit 3', [])).trim().split('\n');
+  expect(lines.at(-1)).toMatch(/ cell-a epoch \d+: serving, open, 0 % away; operator, anna: power works$/);
+  expect(lines).toHaveLength(3);
 });

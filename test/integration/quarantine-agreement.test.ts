@@ -61,7 +61,8 @@ class QuarantineWorld {
   }
 }
 
-function comparable({ incarnation: _, records, quarantine, ...rest }: BeatReply): object {
+function comparable(reply: BeatReply): object {
+  const { records, quarantine, ...rest } = { ...reply, incarnation: '' };
   const sorted = [...records].sort((a, b) => (a.home < b.home ? -1 : 1));
   return { ...rest, records: sorted, quarantine: quarantine?.sort(byTenant) };
 }

@@ -61,15 +61,15 @@ async function untilQuarantined(): Promise<void> {
 
 /** A tenant that sends by one router after the other, each time as soon as the last one was answered. */
 function goOn(tenant: string, method: 'GET' | 'POST'): void {
-  let going = true;
+  const load = { going: true };
   const sending = (async () => {
-    for (let i = 0; going; i += 1) {
+    for (let i = 0; load.going; i += 1) {
       const router = fleet.routers[i % fleet.routers.length];
       if (router !== undefined) await answerTo(router, tenant, method);
     }
   })();
   stops.push(async () => {
-    going = false;
+    load.going = false;
     await sending;
   });
 }
@@ -119,11 +119,18 @@ test.each(['GET', 'POST'] as const)(
   },
 );
 
-test('a tenant of the same home that was in flight at both deaths by chance is not taken for the one that killed', async () => {
-  // Long enough that it always has a request inside.
-  await Promise.all(PAIR.map((id) => fleet.cell(id).behave({ latencyMs: 200 })));
-  for (let i = 0; i < 4; i += 1) goOn(CHANCE, 'POST');
-  goOn(POISON, 'GET');
-  await untilQuarantined();
-  expect(await quarantinedAt(0)).toMatchObject([{ tenant: POISON }]);
-});
+test.each([
+  ['GET', 'POST'],
+  ['POST', 'GET'],
+] as const)(
+  'a tenant of the same home that was in flight at both deaths by chance is not taken for the one that kills: by %s, beside a %s',
+  async (method, chance) => {
+    // So long that it always has a request inside.
+    await Promise.all(PAIR.map((id) => fleet.cell(id).behave({ latencyMs: 200 })));
+    for (let i = 0; i < 4; i += 1) goOn(CHANCE, chance);
+    await until('it is inside', async () => (await fleet.cell('cell-a').counters()).served > 8);
+    goOn(POISON, method);
+    await untilQuarantined();
+    expect(await quarantinedAt(0)).toMatchObject([{ tenant: POISON }]);
+  },
+);

@@ -63,6 +63,7 @@ test('Retry-After is there only where waiting helps', () => {
     'cell-overloaded',
     'cell-unavailable',
     'keys-unavailable',
+    'placement-moving',
     'router-not-ready',
     'tenant-quarantined',
     'tenant-rate-limited',

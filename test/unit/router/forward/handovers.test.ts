@@ -26,7 +26,8 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers());
   held = [];
   streams = new Streams();
-  handovers = new Handovers(streams, { handoverMs: 2_000, spreadMs: 1_000 });
+  const movesTo = (tenant: string, to: string): boolean => tenant === GOES && to === 'cell-d';
+  handovers = new Handovers(streams, { handoverMs: 2_000, spreadMs: 1_000, movesTo });
   handovers.onHeld((home, epoch) => held.push(`${home} ${epoch}`));
 });
 
@@ -71,6 +72,20 @@ test('what is inside the losing cell is waited for, however it leaves', () => {
   expect(held).toEqual(['cell-a 2']);
   broken.ended();
   answered.ended();
+  expect(held).toEqual(['cell-a 2']);
+});
+
+test('of a cut-over only what is to move is waited for and ended, though its ranges hold others', () => {
+  const changing = { tenants: [], buckets: [[0, 65_535] as [number, number]] };
+  const moved = [{ buckets: [0, 65_535] as [number, number], to: 'cell-d', generation: 2 }];
+  const record = closing(HOME, { moved }, changing, { ...TERMS, to: 'cell-d' }, 0);
+  const [goes, stays] = [delivery(GOES, 'cell-a'), delivery(STAYS, 'cell-a')];
+  const told = [goes, stays].map((one) => stream(one, 'cell-a'));
+  handovers.follow(record, [goes, stays]);
+  vi.advanceTimersByTime(2_000);
+  expect(told.map(({ length }) => length)).toEqual([1, 0]);
+  expect(held).toEqual([]);
+  goes.out();
   expect(held).toEqual(['cell-a 2']);
 });
 

@@ -21,8 +21,8 @@ function bringing(cells: Record<string, Answer>): Setting {
   const rules = new HandoverRules({
     fence: {
       isUnfenced: (cell) => !Object.hasOwn(cells, cell),
-      deliver: async (record, cell, { position, timeoutMs } = {}) => {
-        asked.push(`${cell} ${record.epoch} ${position} ${timeoutMs}`);
+      deliver: async (record, cell, terms) => {
+        asked.push(`${cell} ${record.epoch} ${terms?.position} ${terms?.timeoutMs}`);
         return (await cells[cell]?.(record)) ?? null;
       },
     },
@@ -67,7 +67,7 @@ test('while the losing cell has not taken it the gaining one is not asked, and t
 });
 
 test('it is not ready before the gaining cell has all up to the position', async () => {
-  let applied = (_: Ack): void => undefined;
+  let applied: (ack: Ack) => void = () => undefined;
   const setting = bringing({
     'cell-a': takes('9'),
     'cell-b': async () => await new Promise<Ack>((resolve) => (applied = resolve)),
