@@ -37,9 +37,12 @@ export type HandoverRow = {
 /** The part of the load that must really have been sent. */
 const SENT = 0.99;
 
-/** A row for each kind, in the order of the table. */
-export function judgeHandovers({ plays }: Pick<HandoverMeasured, 'plays'>): HandoverRow[] {
-  return KINDS.map((kind) =>
+/** A row for each of these kinds. */
+export function judgeHandovers(
+  { plays }: Pick<HandoverMeasured, 'plays'>,
+  kinds: readonly Kind[] = KINDS,
+): HandoverRow[] {
+  return kinds.map((kind) =>
     rowOf(
       kind,
       plays.filter((play) => play.kind === kind),
@@ -47,9 +50,14 @@ export function judgeHandovers({ plays }: Pick<HandoverMeasured, 'plays'>): Hand
   );
 }
 
-/** Whether the run as a whole is good: all was played, under the load that was meant, and every target is met. */
-export function handoversMet(rows: readonly HandoverRow[], sentRate: number, rate: number): boolean {
-  return sentRate >= SENT * rate && rows.every(({ judgement }) => judgement === 'met');
+/** Whether the run as a whole is good: played to its end, under the load that was meant, and every target is met. */
+export function handoversMet(
+  rows: readonly HandoverRow[],
+  measured: Pick<HandoverMeasured, 'rate' | 'brokenOff'>,
+  rate: number,
+): boolean {
+  if (measured.brokenOff !== null || measured.rate < SENT * rate) return false;
+  return rows.every(({ judgement }) => judgement === 'met');
 }
 
 function rowOf(kind: Kind, plays: readonly CountedPlay[]): HandoverRow {
@@ -127,7 +135,7 @@ const NOTES = [
 /** The table as printed, with what it was measured under. */
 export function printedHandovers(
   rows: readonly HandoverRow[],
-  { rate: sentRate, stallMs }: Pick<HandoverMeasured, 'rate' | 'stallMs'>,
+  { rate: sentRate, stallMs, brokenOff }: Pick<HandoverMeasured, 'rate' | 'stallMs' | 'brokenOff'>,
   rate: number,
 ): string {
   const sent = `${Math.round(sentRate)} requests/s sent of ${rate} (target: ${100 * SENT} %); held up for ${Math.round(stallMs)} ms at the most`;
@@ -140,7 +148,8 @@ export function printedHandovers(
     ...[row.two, row.third, row.restart, row.clean, row.broken].map(String),
     row.judgement,
   ]);
-  return `${sent}\n${table(HEAD, lines)}\n${NOTES}`;
+  const broken = brokenOff === null ? '' : `\nBroken off: ${brokenOff}`;
+  return `${sent}\n${table(HEAD, lines)}\n${NOTES}${broken}`;
 }
 
 function pairOf(first: number, second: number): string {

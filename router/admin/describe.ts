@@ -42,16 +42,23 @@ export function describeEvent(event: HealthEvent) {
 
 /** A whole record, as a change answers with it. */
 export function describeRecord(record: HealthRecord) {
-  const pins = Object.entries(record.pins).map(([tenant, { cell, until }]) => [
-    tenant,
-    { cell, until: isoTime(until) },
-  ]);
+  const { since, handover } = record;
   return {
-    ...record,
-    since: isoTime(record.since),
-    deadline: isoTime(record.deadline),
-    pins: Object.fromEntries(pins),
+    ...withIsoTimes(record),
+    since: isoTime(since),
+    handover: handover && {
+      ...handover,
+      until: isoTime(handover.until),
+      from: withIsoTimes(handover.from),
+    },
   };
+}
+
+function withIsoTimes<T extends Pick<HealthRecord, 'deadline' | 'pins'>>(record: T) {
+  const pins = Object.entries(record.pins).map(([tenant, { cell, until }]) => {
+    return [tenant, { cell, until: isoTime(until) }] as const;
+  });
+  return { ...record, deadline: isoTime(record.deadline), pins: Object.fromEntries(pins) };
 }
 
 function isoTime(ms: number | null): string | null {

@@ -75,18 +75,35 @@ export function dryRun(
     rule: 'taken-back',
     detail: `${buckets} buckets that were cut over to ${from} would be at home here again`,
   }));
+  const pins = tenantMoves(old, next, new Set([...before.history.pins.keys(), ...after.history.pins.keys()]));
   return {
     digest: { before: before.digest, after: after.digest },
     added: nextMembers.filter((cell) => !members.includes(cell)),
     removed: members.filter((cell) => !nextMembers.includes(cell)),
     movedBuckets: buckets.moved,
     moves: buckets.moves,
-    pins: tenantMoves(old, next, new Set([...before.history.pins.keys(), ...after.history.pins.keys()])),
+    pins,
     neighbours: neighbourChanges(before, after, standings),
     loads: loadChanges(before, after, loads, moved),
     cells,
-    violations: [...history, ...backs, ...cells.flatMap(({ violations }) => violations)],
+    violations: [
+      ...history,
+      ...backs,
+      ...movedAtOnce(after, pins),
+      ...cells.flatMap(({ violations }) => violations),
+    ],
   };
+}
+
+/** What an unsettled pin must never do: an old cut-over of the tenant is still on record, or its settled pin is gone. */
+function movedAtOnce({ history }: PlannedFleet, moves: readonly TenantMove[]): Violation[] {
+  return moves
+    .filter(({ tenant, at }) => at === 'activation' && history.pins.get(tenant)?.settled === false)
+    .map(({ tenant, to }) => ({
+      cell: to,
+      rule: 'moved-at-once',
+      detail: `${tenant} would be at home here at once, though its pin is not settled`,
+    }));
 }
 
 /** Everybody up and at home: what is wrong today must not hide, or be taken for, what the file does. */

@@ -17,7 +17,9 @@ export type Rule =
   /** Of a new file: it changes what the history was, and may move what nobody meant to move. */
   | 'history-changed'
   /** Of a new file: buckets would be at home again where a cut-over took them from, without another one. */
-  | 'taken-back';
+  | 'taken-back'
+  /** Of a new file: a tenant moves when it takes effect, though its pin is not settled. */
+  | 'moved-at-once';
 
 /** `cell`: which one's loss it concerns; null: none alone. */
 export type Violation = { cell: string | null; rule: Rule; detail: string };

@@ -4,11 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { operated } from '../support/operated.ts';
+import { operated, TOKEN } from '../support/operated.ts';
 import { freePort } from '../support/ports.ts';
 import { spawnScript, temporaryFolder } from '../support/processes.ts';
 
-const TOKEN = 'a-long-enough-token';
 const WHY = ['--reason', 'power works', '--owner', 'anna'];
 const STAY = [...WHY, '--expires-in', '30m'];
 const RECORD = {

@@ -9,7 +9,7 @@ import { startRedis, type RedisProcess } from '../support/redis.ts';
 import { histories, type History } from '../support/verdict-histories.ts';
 import { World } from '../support/verdict-world.ts';
 
-const RUNS = 500;
+const RUNS = 300;
 
 let redis: RedisProcess;
 let prefix = 0;

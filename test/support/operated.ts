@@ -1,10 +1,11 @@
 // A router with cells behind it, and an operator at its admin port.
 import { onTestFinished } from 'vitest';
+import { OPERATOR_TOKEN, WITH_OPERATOR, type Told } from './operator.ts';
 import { fleetOf, startRouter, type RunningRouter } from './router.ts';
 import { startStubCell, type StubCell } from './stub-cell.ts';
 import { until } from './wait.ts';
 
-export const TOKEN = 'a-long-enough-token';
+export const TOKEN = OPERATOR_TOKEN;
 export const WHY = { reason: 'power works', owner: 'anna' };
 export const STAY = { ...WHY, expiresIn: 600 };
 
@@ -12,7 +13,6 @@ export const STAY = { ...WHY, expiresIn: 600 };
 const BEAT_MS = 50;
 
 type Json = Record<string, unknown>;
-export type Told = { status: number; body: Json };
 export type Method = 'POST' | 'PUT' | 'DELETE';
 
 export type Operated = {
@@ -50,7 +50,7 @@ export async function startOperated(
   });
   const pins = count === 1 ? { acme: 'cell-a' } : { acme: 'cell-a', bolt: 'cell-b' };
   const router = await startRouter(fleetOf(Object.fromEntries(declared), { pins }), {
-    ADMIN_TOKEN: `anna:${TOKEN}`,
+    ...WITH_OPERATOR,
     PROBE_INTERVAL_MS: '50',
     RISE: '2',
     ...env,

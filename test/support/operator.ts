@@ -1,7 +1,7 @@
 // An operator at the admin port of a router of a test's own, who need not wait for the end of what he asks for.
 import type { RunningRouter } from './router.ts';
 
-const OPERATOR_TOKEN = 'a-long-enough-token';
+export const OPERATOR_TOKEN = 'a-long-enough-token';
 /** For the environment of the router. */
 export const WITH_OPERATOR = { ADMIN_TOKEN: `anna:${OPERATOR_TOKEN}` };
 

@@ -3,7 +3,7 @@ import { array, constantFrom, oneof, record, tuple, type Arbitrary } from 'fast-
 import type { HomeRule } from '../../router/health/record.ts';
 import type { MachineSetting } from './machine.ts';
 import { beat, calm, CELLS, round, start, trouble, type Beaten } from './verdict-beats.ts';
-import { newFleet, operated, rare, type Operated } from './verdict-operators.ts';
+import { newFleet, operated, rare, thereAndBack, type Operated } from './verdict-operators.ts';
 
 export type Step = Beaten | Operated;
 
@@ -17,7 +17,28 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
   { weight: 3, arbitrary: tuple(trouble, calm).map((both) => both.flat()) },
   { weight: 4, arbitrary: operated.map((one) => [one]) },
   { weight: 4, arbitrary: tuple(operated, calm).map(([one, after]) => [one, ...after]) },
+  {
+    weight: 2,
+    arbitrary: tuple(trouble, operated, calm).map(([bad, one, after]) => [...bad, one, ...after]),
+  },
+  {
+    weight: 4,
+    arbitrary: tuple(thereAndBack, calm, oneof(trouble, calm), calm).map(([[there, back], ...rest]) => {
+      const [first, between, after] = rest;
+      return [there, ...first, ...between, back, ...after];
+    }),
+  },
   { weight: 1, arbitrary: rare },
+  // What is lost while a handover is under way.
+  {
+    weight: 1,
+    arbitrary: tuple(operated, round, rare, calm).map(([one, first, lost, after]) => [
+      one,
+      ...first,
+      ...lost,
+      ...after,
+    ]),
+  },
   {
     weight: 1,
     arbitrary: tuple(newFleet, calm, calm).map(([[read = [], used = []], between, after]) => {
@@ -28,12 +49,12 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
 
 const steps = record({
   begun: constantFrom(start, start, start, []),
-  parts: array(parts, { minLength: 6, maxLength: 18, size: 'max' }),
+  parts: array(parts, { minLength: 5, maxLength: 14, size: 'max' }),
 }).map(({ begun, parts: all }) => [...begun, ...all.flat()]);
 
 const fleets: Arbitrary<HomeRule[][]> = record({
-  cells: constantFrom(1, 2, 3, 3, 4, 5),
-  paired: constantFrom(true, true, true, false),
+  cells: constantFrom(1, 2, 3, 3, 3, 4, 4, 5),
+  paired: constantFrom(true, true, true, true, true, false),
   others: array(constantFrom(...CELLS, null), { minLength: 5, maxLength: 5 }),
   apart: constantFrom(1, 2, 2),
   buckets: oneof(
@@ -52,14 +73,19 @@ const fleets: Arbitrary<HomeRule[][]> = record({
   ),
 );
 
-/** Operators know which homes there are: others' names come down to those of the fleet. */
-function within(step: Step, cells: number): Step {
-  const known = (name: string): string => CELLS[CELLS.indexOf(name) % cells] ?? name;
+/** Operators know which homes there are, and mostly who stands in for whom. */
+function known(step: Step, homes: readonly HomeRule[]): Step {
+  const among = (name: string): string => CELLS[CELLS.indexOf(name) % homes.length] ?? name;
   if (step.kind !== 'change' && step.kind !== 'fail-over') return step;
-  const home = known(step.home);
+  const home = among(step.home);
   if (step.kind === 'fail-over') return { ...step, home };
   const { wish } = step;
-  return { ...step, home, wish: wish.kind === 'cut-over' ? { ...wish, to: known(wish.to) } : wish };
+  if (wish.kind === 'share') return { ...step, home };
+  if (wish.kind === 'cut-over') return { ...step, home, wish: { ...wish, to: among(wish.to) } };
+  const neighbour = homes.find((one) => one.home === home)?.neighbour ?? home;
+  const third = CELLS.find((cell) => cell !== home && cell !== neighbour) ?? home;
+  const cells = new Map([...Object.entries({ home, neighbour, third })]);
+  return { ...step, home, wish: { ...wish, cell: cells.get(wish.cell ?? '') ?? null } };
 }
 
 export const histories: Arbitrary<History> = record({
@@ -72,6 +98,6 @@ export const histories: Arbitrary<History> = record({
   }),
   steps,
 }).map((history) => {
-  const cells = history.fleets[0]?.length ?? 1;
-  return { ...history, steps: history.steps.map((step) => within(step, cells)) };
+  const [homes = []] = history.fleets;
+  return { ...history, steps: history.steps.map((step) => known(step, homes)) };
 });

@@ -22,7 +22,8 @@ export type Operated =
   /** The machine has another fleet file, and mostly it is not in force at first. */
   | { kind: 'load'; router: string; fleet: number; inForce: boolean };
 
-const home = constantFrom('cell-a', 'cell-a', 'cell-b', 'cell-b', 'cell-c', 'cell-d', 'cell-e');
+/** Mostly the same few, so that what happens to a home happens to one that something happened to before. */
+const home = constantFrom('cell-a', 'cell-a', 'cell-a', 'cell-b', 'cell-b', 'cell-c', 'cell-d', 'cell-e');
 const override = constantFrom<string[]>(
   [],
   [],
@@ -32,12 +33,13 @@ const override = constantFrom<string[]>(
 
 const share: Arbitrary<Wish> = record({
   kind: constantFrom('share' as const),
-  percent: constantFrom(0, 10, 30, 50, 50, 70, 100, 100),
+  percent: constantFrom(0, 0, 10, 30, 50, 50, 70, 100, 100, 100),
 });
+/** `home`, `neighbour` and `third` become names of cells when it is known which there are. */
 const pin: Arbitrary<Wish> = record({
   kind: constantFrom('pin' as const),
-  tenant: constantFrom(...TENANTS),
-  cell: constantFrom(null, 'cell-a', 'cell-b', 'cell-b', 'cell-c'),
+  tenant: constantFrom('', 't1', 't2'),
+  cell: constantFrom(null, 'home', 'neighbour', 'neighbour', 'neighbour', 'third'),
 });
 const QUARTERS: [number, number][] = [
   [0, 16_383],
@@ -77,6 +79,23 @@ export const operated: Arbitrary<Operated> = oneof(
   { weight: 5, arbitrary: wished },
   { weight: 2, arbitrary: forced },
 );
+
+/** A wish, and one that takes it back, wholly or in part. */
+export const thereAndBack: Arbitrary<[Operated, Operated]> = record({
+  there: wished,
+  percent: constantFrom(0, 0, 0, 20, 100),
+  expiresInMs: constantFrom(3_000, 60_000),
+}).map(({ there, percent, expiresInMs }) => [
+  { ...there, expiresInMs, handoverMs: 4_000 },
+  back({ ...there, override: [] }, percent),
+]);
+
+function back(wish: Wished, percent: number): Wished {
+  const { home: from, wish: there } = wish;
+  if (there.kind === 'share') return { ...wish, wish: { kind: 'share', percent } };
+  if (there.kind === 'pin') return { ...wish, wish: { ...there, cell: null } };
+  return { ...wish, home: there.to, wish: { ...there, to: from } };
+}
 
 const leaving = record({ kind: constantFrom('leave' as const), router: constantFrom(...ROUTERS) });
 

@@ -48,16 +48,20 @@ function rowOf(plays: CountedPlay[], kind: Kind = 'evacuate'): HandoverRow | und
   return judgeHandovers({ plays }).find((row) => row.kind === kind);
 }
 
+const WHOLE = { rate: 400, brokenOff: null };
+
 const complete = (): CountedPlay[] => KINDS.map((kind) => play({ kind }));
 
 test('a kind that was not played is not met, and neither is the run', () => {
   expect(rowOf([])).toMatchObject({ played: 0, judgement: 'not played' });
-  expect(handoversMet(judgeHandovers({ plays: [play()] }), 400, 400)).toBe(false);
-  expect(handoversMet(judgeHandovers({ plays: complete() }), 400, 400)).toBe(true);
+  expect(handoversMet(judgeHandovers({ plays: [play()] }), WHOLE, 400)).toBe(false);
+  expect(handoversMet(judgeHandovers({ plays: complete() }), WHOLE, 400)).toBe(true);
 });
 
-test('a load that fell behind shows nothing', () => {
-  expect(handoversMet(judgeHandovers({ plays: complete() }), 390, 400)).toBe(false);
+test('a load that fell behind shows nothing, and neither does a run that was broken off', () => {
+  const rows = judgeHandovers({ plays: complete() });
+  expect(handoversMet(rows, { ...WHOLE, rate: 390 }, 400)).toBe(false);
+  expect(handoversMet(rows, { ...WHOLE, brokenOff: 'gave up' }, 400)).toBe(false);
 });
 
 const STREAMS = { restart: 2, clean: 2, cut: 0, apart: 0, left: 0 };
@@ -92,9 +96,10 @@ test('the longest hold is no longer than the longest answer, nor than the router
 test('every kind has a line in the table, and what could not be measured a dash', () => {
   const lines = printedHandovers(
     judgeHandovers({ plays: complete() }),
-    { rate: 399.6, stallMs: 12 },
+    { rate: 399.6, stallMs: 12, brokenOff: 'gave up waiting' },
     400,
   ).split('\n');
+  expect(lines.at(-1)).toContain('gave up waiting');
   expect(lines[0]).toContain('400 requests/s sent of 400');
   for (const kind of KINDS) expect(lines.find((line) => line.startsWith(kind))).toContain('–');
 });

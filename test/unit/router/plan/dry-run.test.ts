@@ -225,6 +225,24 @@ test('a pin, another one, and its removal move one tenant each', () => {
   expect(plan.movedBuckets).toBe(0);
 });
 
+test('a pin that is not settled and moves its tenant at once is a violation', () => {
+  const homes = buildPlacement(fleet().history);
+  const acme = homes.locate('acme').home;
+  const [other = '', third = ''] = THREE.add.filter((cell) => cell !== acme);
+  const unsettled = (cell: string) => fleet({ pins: { acme: { cell, settled: false } } });
+  const cutOver = movedFrom({ [acme]: [{ tenant: 'acme', to: other }] });
+  const after = (before: object, pinned: PlannedFleet, records: HealthRecord[]) =>
+    details(run(fleet({ pins: before }), pinned, [], null, records), 'moved-at-once');
+  const words = 'acme would be at home here at once, though its pin is not settled';
+  expect(after({}, unsettled(other), cutOver)).toEqual([words]);
+  expect(after({ acme: other }, unsettled(third), [])).toEqual([words]);
+  expect(after({}, unsettled(other), [])).toEqual([]);
+  expect(after({ acme: { cell: other, settled: false } }, unsettled(third), cutOver)).toEqual([]);
+  expect(after({ acme: { cell: other, settled: false } }, fleet({ pins: { acme: other } }), cutOver)).toEqual(
+    [],
+  );
+});
+
 test.each<[string, object, object, string]>([
   [
     'a generation that is gone',
