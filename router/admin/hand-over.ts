@@ -75,7 +75,8 @@ async function recordAfter(
   const endsAt = performance.now() + limitMs;
   while (performance.now() < endsAt) {
     const record = monitor.recordOf(closing.home);
-    if (record.epoch > closing.epoch) return record;
+    // What a cell showed of it before the store told says neither since when nor why.
+    if (record.epoch > closing.epoch && record.since !== null) return record;
     await pause(LOOK_MS, undefined, { signal });
   }
   throw new StoreUnavailable('nobody told of the end of the handover');

@@ -183,6 +183,21 @@ test('one that was opened and changed again before anybody looked is known by it
   expect(await answer).toMatchObject({ record: { phase: 'closing', share: 10, epoch: 4 } });
 });
 
+test('what a cell showed of the end before the store told is no answer: it does not say why', async () => {
+  const { store, monitor } = await world();
+  let shown = 3;
+  const seen = {
+    ...monitor,
+    recordOf: (home: string): HealthRecord => {
+      const record = monitor.recordOf(home);
+      return record.epoch > 2 && (shown -= 1) > 0 ? { ...record, since: null, cause: null } : record;
+    },
+  };
+  expect(await handOver({ monitor: seen, store }, changeOf(50))).toMatchObject({
+    record: { phase: 'open', cause: 'operator', since: expect.any(Number) as number },
+  });
+});
+
 test('a store that tells of no end is not waited for for ever', async () => {
   const { store, monitor, say } = await world();
   say.confirm = null;

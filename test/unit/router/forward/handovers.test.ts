@@ -22,7 +22,7 @@ let streams: Streams;
 let handovers: Handovers;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
   held = [];
   streams = new Streams();
@@ -205,4 +205,20 @@ test('a failover at once to a living neighbour ends the streams in the cell that
   handovers.endElsewhere(awayRecord('cell-a', 'cell-b', 2));
   vi.advanceTimersByTime(1_000);
   expect(told).toEqual([[1012, 500]]);
+});
+
+test('a handover ended lately for as long as it may have closed, however it ended', () => {
+  for (const end of [opened, undone]) {
+    expect(handovers.endedLately('cell-a')).toBe(false);
+    handovers.follow(DRAINING, []);
+    expect(handovers.endedLately('cell-a')).toBe(false);
+    handovers.follow(end(DRAINING, 0), []);
+    expect([handovers.endedLately('cell-a'), handovers.endedLately('cell-b')]).toEqual([true, false]);
+    vi.advanceTimersByTime(2_000);
+  }
+});
+
+test('a record that is open all along says of no handover that it ended', () => {
+  handovers.follow({ ...HOME, epoch: 2 }, []);
+  expect(handovers.endedLately('cell-a')).toBe(false);
 });
