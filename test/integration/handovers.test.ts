@@ -5,8 +5,10 @@ import { slotOf } from '../../router/health/served-by.ts';
 import { startFencedCell, type FencedCell } from '../support/fenced-cell.ts';
 import { drain, order, WITH_OPERATOR } from '../support/operator.ts';
 import { codeOf, routed, type Reply, type Routed } from '../support/routed.ts';
+import { fleetOf } from '../support/router.ts';
 import { startStubCell } from '../support/stub-cell.ts';
 import { until } from '../support/wait.ts';
+import { fleetFrom } from '../unit/router/fleet/fleets.ts';
 
 /** Longer than any test: what ends in one ends for another reason. */
 const PATIENT = { HANDOVER_MS: '3600000', HOLD_MS: '7200000', RECONNECT_SPREAD_MS: '0' };
@@ -59,6 +61,14 @@ function keepsInside(cell: FencedCell): (() => void)[] {
     inside.push(() => response.end('slow'));
   });
   return inside;
+}
+
+/** A tenant that the buckets have at home in this cell. */
+function tenantAt(home: string, cells: readonly FencedCell[]): string {
+  const origins = Object.fromEntries(cells.map(({ id, origin }) => [id, { origin }]));
+  const { placement } = fleetFrom(fleetOf(origins));
+  const names = Array.from({ length: 100 }, (_, i) => `tenant-${i}`);
+  return names.find((name) => placement.locate(name).home === home) ?? '';
 }
 
 function told(reply: Reply): unknown {
@@ -222,6 +232,31 @@ test('a tenant is pinned to the neighbour and back, and the others stay where th
   expect((await order(router, 'DELETE', '/v1/pins/acme')).status).toBe(200);
   expect(told(await send('acme'))).toEqual([200, 'cell-a']);
   expect([a.refused, b.refused]).toEqual([[], []]);
+});
+
+test('what waits while its tenant is cut over goes to the new home, and is at home there', async () => {
+  const cells = await Promise.all(['cell-a', 'cell-b', 'cell-c'].map((id) => startFencedCell(id)));
+  onTestFinished(async () => void (await Promise.all(cells.map((cell) => cell.close()))));
+  const [a, , c] = cells as [FencedCell, FencedCell, FencedCell];
+  const tenant = tenantAt('cell-a', cells);
+  const fleet = { pins: { [tenant]: { cell: 'cell-c', settled: false } } };
+  const setting = await routed(cells, { ...WITH_OPERATOR, ...PATIENT }, { fleet });
+  await until('all are up', async () =>
+    (await Promise.all(cells.map(({ id }) => setting.opinionOf(id)))).every((one) => one === 'up'),
+  );
+  await until('all know their homes', () => cells.every(({ rules }) => rules.size >= 2));
+  const open = gate(a);
+  const cut = order(setting.router, 'POST', '/v1/buckets/cut-over', { tenants: [tenant], to: 'cell-c' });
+  await until('it is closing', async () => (await setting.explain(tenant)).cell === null);
+  const waiting = setting.send(tenant, { method: 'POST', body: 'an order' });
+  await setting.untilHeld(1);
+  open();
+  expect(told(await waiting)).toEqual([200, 'cell-c']);
+  expect((await cut).status).toBe(200);
+  expect(c.seen.map(({ headers }) => [headers['x-cell-home'], headers['x-cell-role']])).toEqual([
+    ['cell-c', 'home'],
+  ]);
+  expect(cells.flatMap(({ refused }) => refused)).toEqual([]);
 });
 
 test('under load no request fails when a share goes and comes back, and nobody refuses one', async () => {
