@@ -30,6 +30,37 @@ export function countBuckets(
   );
 }
 
+/** For the weights that beats tell: they come once a second, and a count takes some 10 ms of every request's time. */
+const OLD_ENOUGH_MS = 10_000;
+
+type Counted = {
+  placement: Placement;
+  moves: number;
+  atMs: number;
+  buckets: ReadonlyMap<string, CellBuckets>;
+};
+
+/** Keeps the last count until something that it depends on has changed. */
+export class BucketCounts {
+  #counted: Counted | null = null;
+
+  /** `moves`: another number whenever what was cut over may have changed. */
+  now(placement: Placement, moves: number, cutOvers: CutOvers): ReadonlyMap<string, CellBuckets> {
+    const known = this.#counted;
+    if (known?.placement === placement && known.moves === moves) return known.buckets;
+    const buckets = countBuckets(placement, cutOvers);
+    this.#counted = { placement, moves, atMs: performance.now(), buckets };
+    return buckets;
+  }
+
+  /** The same, as it was some seconds ago at worst. */
+  lately(placement: Placement, moves: number, cutOvers: CutOvers): ReadonlyMap<string, CellBuckets> {
+    const known = this.#counted;
+    const fresh = known?.placement === placement && performance.now() - known.atMs < OLD_ENOUGH_MS;
+    return fresh ? known.buckets : this.now(placement, moves, cutOvers);
+  }
+}
+
 function add(counts: Map<string, number>, cell: string, more: number): void {
   counts.set(cell, (counts.get(cell) ?? 0) + more);
 }

@@ -88,13 +88,16 @@ function isTouched(
   bucket: number,
 ): boolean {
   const location = placement.locateBucket(bucket);
+  // Only entries of cells that it leaves, or may have left, concern it.
+  const left = location.unsettled?.course.slice(0, -1) ?? [];
+  if (!left.some(({ owner }) => owner === from || owner === to)) return false;
   const range: Range = [bucket, bucket];
-  const left = (home: string): Moved[] =>
+  const kept = (home: string): Moved[] =>
     without(movedSoFar(cutOvers.recordOf(home)), { tenants: [], buckets: [range] });
   const entry: Moved = { buckets: range, to, generation: placement.generations };
   const after = new Map([
-    [from, [...left(from), entry]],
-    [to, left(to)],
+    [from, [...kept(from), entry]],
+    [to, kept(to)],
   ]);
   const { home } = lastKnownHome(location, {
     recordOf: (home) => {

@@ -41,7 +41,8 @@ async function quarantine(
   reply: FastifyReply,
   { reason, owner, expiresIn }: { reason: string; owner: string; expiresIn: number },
 ): Promise<FastifyReply> {
-  const { home } = fleets.active.placement.locate(tenant);
+  // Where nobody can tell its home for certain, it is refused all the same.
+  const home = monitor.homeOf(tenant) ?? fleets.active.placement.locate(tenant).home;
   try {
     const wish = { tenant, home, actor, reason, owner, expiresInMs: expiresIn * 1000 };
     const answer = await store.quarantine(wish);

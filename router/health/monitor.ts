@@ -2,12 +2,11 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { canFollow } from '../cut-over.ts';
-import { countBuckets, type CellBuckets } from '../count-buckets.ts';
+import { BucketCounts, type CellBuckets } from '../count-buckets.ts';
 import { findHome } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Names } from '../names.ts';
-import type { Placement } from '../placement/placement.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cell-clock.ts';
 import { Confirmations } from './confirmations.ts';
@@ -34,6 +33,7 @@ export class Monitor {
   readonly #rules: Rules;
   readonly #beats: Beats;
   readonly #confirmations: Confirmations;
+  readonly #counts = new BucketCounts();
   readonly #deaths: DeathWatch;
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
@@ -41,7 +41,6 @@ export class Monitor {
   readonly #lostListeners: ((cell: string) => void)[] = [];
   #inside: (cell: string) => readonly InFlight[] = () => [];
   #ready = false;
-  #counted: { placement: Placement; moves: number; buckets: ReadonlyMap<string, CellBuckets> } | null = null;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
     this.#config = config;
@@ -272,12 +271,7 @@ export class Monitor {
 
   /** How many buckets each cell is the home of, and how many are to be cut over from there; by what is known now. */
   get buckets(): ReadonlyMap<string, CellBuckets> {
-    const { placement } = this.#fleets.active;
-    const { moves } = this.#rules.view;
-    if (this.#counted?.placement !== placement || this.#counted.moves !== moves) {
-      this.#counted = { placement, moves, buckets: countBuckets(placement, this) };
-    }
-    return this.#counted.buckets;
+    return this.#counts.now(this.#fleets.active.placement, this.#rules.view.moves, this);
   }
 
   hasCell(cell: string): boolean {
@@ -328,8 +322,7 @@ export class Monitor {
   }
 
   #failsAlone({ id }: WatchedCell, tenant: string): void {
-    const { home } = this.#fleets.active.placement.locate(tenant);
-    this.#deaths.failsAlone({ cell: id, home, tenant });
+    this.#deaths.failsAlone({ cell: id, home: this.homeOf(tenant) ?? id, tenant });
     this.#beats.soon();
   }
 
@@ -362,6 +355,7 @@ export class Monitor {
     const votes: Record<string, Vote> = {};
     for (const [id, { vote }] of this.#cells) if (vote !== undefined) votes[id] = vote;
     const { placement, cells } = this.#fleets.active;
+    const weights = this.#counts.lately(placement, this.#rules.view.moves, this);
     const accusations = this.#deaths.pending;
     return {
       router: this.#config.ROUTER_ID,
@@ -370,7 +364,7 @@ export class Monitor {
       homes: placement.cells.map((home) => ({
         home,
         neighbour: placement.neighbourOf(home),
-        buckets: this.buckets.get(home)?.owned ?? 0,
+        buckets: weights.get(home)?.owned ?? 0,
         zone: cells.get(home)?.zone ?? null,
       })),
       minDwellMs: this.#config.MIN_DWELL_MS,

@@ -40,10 +40,8 @@ test('what is still to move is among the cells', async () => {
 });
 
 test('named ranges move step by step, and it says what is left', async () => {
-  const { code, out, err } = await cellgate(
-    ...['cut-over', '--to', 'cell-d', '--buckets', '0-1999,4000', '--step', '1000'],
-    ...WHY,
-  );
+  const named = ['--to', 'cell-d', '--buckets', '0-1999,4000', '--step', '1000'];
+  const { code, out, err } = await cellgate('cut-over', ...named, ...WHY);
   expect([code, err]).toEqual([0, '']);
   expect(out).toMatch(/^buckets 0-999: \d+ from cell-a, \d+ from cell-b, \d+ from cell-c$/m);
   expect(out).toMatch(/^buckets 1000-1999: /m);

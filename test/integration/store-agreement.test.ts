@@ -6,10 +6,13 @@ import type { HealthEvent } from '../../router/health/record.ts';
 import { createRedisStore } from '../../router/health/redis-store.ts';
 import { BEAT_TTL_MS } from '../../router/health/store.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
+import { addTo, rareIn } from '../support/verdict-frequent.ts';
 import { histories, type History } from '../support/verdict-histories.ts';
 import { World } from '../support/verdict-world.ts';
 
-const RUNS = 300;
+const RUNS = 500;
+/** They take a quarter of a minute of this machine's time, and are left longer where others need it too. */
+const WITHIN_MS = 180_000;
 
 let redis: RedisProcess;
 let prefix = 0;
@@ -27,8 +30,8 @@ function comparable(events: HealthEvent[]): object[] {
   }));
 }
 
-/** Takes both through the history; answers how many events it had. */
-async function agreedEvents({ fleets, setting, steps }: History): Promise<number> {
+/** Takes both through the history; answers what it saw. */
+async function agree({ fleets, setting, steps }: History): Promise<ReadonlyMap<string, number>> {
   const url = redis.url;
   const tag = `agreement-${(prefix += 1)}`;
   const shared = new World({
@@ -50,20 +53,23 @@ async function agreedEvents({ fleets, setting, steps }: History): Promise<number
       const exact = ofOwn[i]?.tenantSecondsRefused ?? 0;
       expect(Math.abs((tenantSecondsRefused ?? 0) - exact)).toBeLessThanOrEqual(1);
     }
-    return ofOwn.length;
+    return own.model.seen;
   } finally {
     await shared.store.close();
   }
 }
 
-test('the scripts and the pure decisions agree over random histories', async () => {
-  let events = 0;
-  await assert(
-    asyncProperty(histories, async (history) => {
-      events += await agreedEvents(history);
-    }),
-    { numRuns: RUNS },
-  );
-  // Histories in which nothing happens would agree about nothing.
-  expect(events).toBeGreaterThan(RUNS);
-});
+test(
+  'the scripts and the pure decisions agree over random histories',
+  async () => {
+    const seen = new Map<string, number>();
+    await assert(
+      asyncProperty(histories, async (history) => {
+        addTo(seen, await agree(history));
+      }),
+      { numRuns: RUNS },
+    );
+    expect(rareIn(seen, RUNS)).toEqual([]);
+  },
+  WITHIN_MS,
+);

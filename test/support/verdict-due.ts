@@ -62,7 +62,7 @@ function overBudget({ buckets, zone }: HomeRule, situation: Situation): 'budget'
 }
 
 /** The dwell of a home, with what its relapses make of it. */
-export function dwellOf({ relapses }: HealthRecord, { asking: { minDwellMs } }: Situation): number {
+function dwellOf({ relapses }: HealthRecord, { asking: { minDwellMs } }: Situation): number {
   return Math.max(minDwellMs, Math.min(minDwellMs * 2 ** relapses, TEN_MINUTES));
 }
 

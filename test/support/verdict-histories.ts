@@ -1,9 +1,18 @@
 // Random histories of a store and its machines: votes, confirmations, clock steps, restarts, lost messages and memory, operators.
-import { array, constantFrom, oneof, record, tuple, type Arbitrary } from 'fast-check';
+import { array, constant, constantFrom, oneof, record, tuple, type Arbitrary } from 'fast-check';
 import type { HomeRule } from '../../router/health/record.ts';
 import type { MachineSetting } from './machine.ts';
-import { beat, calm, CELLS, round, start, trouble, type Beaten } from './verdict-beats.ts';
-import { newFleet, operated, rare, thereAndBack, type Operated } from './verdict-operators.ts';
+import { beat, calm, CELLS, lagging, round, start, trouble, type Beaten } from './verdict-beats.ts';
+import {
+  emptied,
+  manyPins,
+  newFleet,
+  operated,
+  rare,
+  restored,
+  thereAndBack,
+  type Operated,
+} from './verdict-operators.ts';
 
 export type Step = Beaten | Operated;
 
@@ -13,25 +22,38 @@ export type History = { fleets: HomeRule[][]; setting: MachineSetting; steps: St
 const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<Step[]> }[]>(
   { weight: 3, arbitrary: round },
   { weight: 3, arbitrary: beat.map((one) => [one]) },
-  { weight: 6, arbitrary: calm },
+  { weight: 4, arbitrary: calm },
   { weight: 3, arbitrary: tuple(trouble, calm).map((both) => both.flat()) },
   { weight: 4, arbitrary: operated.map((one) => [one]) },
   { weight: 4, arbitrary: tuple(operated, calm).map(([one, after]) => [one, ...after]) },
   {
     weight: 2,
-    arbitrary: tuple(trouble, operated, calm).map(([bad, one, after]) => [...bad, one, ...after]),
+    arbitrary: tuple(trouble, oneof(operated, restored), calm).map(([bad, one, after]) => [
+      ...bad,
+      one,
+      ...after,
+    ]),
   },
   {
     weight: 4,
-    arbitrary: tuple(thereAndBack, calm, oneof(trouble, calm), calm).map(([[there, back], ...rest]) => {
-      const [first, between, after] = rest;
-      return [there, ...first, ...between, back, ...after];
+    arbitrary: tuple(thereAndBack, calm, oneof(trouble, calm, constant(lagging)), calm).map(
+      ([[there, back], ...rest]) => {
+        const [first, between, after] = rest;
+        return [there, ...first, ...between, back, ...after];
+      },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: tuple(emptied, calm, operated, calm).map(([one, between, other, after]) => {
+      return [one, ...between, other, ...after];
     }),
   },
+  { weight: 1, arbitrary: tuple(manyPins, calm).map((both) => both.flat()) },
   { weight: 1, arbitrary: rare },
   // What is lost while a handover is under way.
   {
-    weight: 1,
+    weight: 2,
     arbitrary: tuple(operated, round, rare, calm).map(([one, first, lost, after]) => [
       one,
       ...first,
@@ -49,7 +71,7 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
 
 const steps = record({
   begun: constantFrom(start, start, start, []),
-  parts: array(parts, { minLength: 5, maxLength: 14, size: 'max' }),
+  parts: array(parts, { minLength: 5, maxLength: 12, size: 'max' }),
 }).map(({ begun, parts: all }) => [...begun, ...all.flat()]);
 
 const fleets: Arbitrary<HomeRule[][]> = record({
@@ -84,7 +106,7 @@ function known(step: Step, homes: readonly HomeRule[]): Step {
   if (wish.kind === 'cut-over') return { ...step, home, wish: { ...wish, to: among(wish.to) } };
   const neighbour = homes.find((one) => one.home === home)?.neighbour ?? home;
   const third = CELLS.find((cell) => cell !== home && cell !== neighbour) ?? home;
-  const cells = new Map([...Object.entries({ home, neighbour, third })]);
+  const cells = new Map<string, string>(Object.entries({ home, neighbour, third }));
   return { ...step, home, wish: { ...wish, cell: cells.get(wish.cell ?? '') ?? null } };
 }
 

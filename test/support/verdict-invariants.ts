@@ -1,4 +1,5 @@
 // What no history may break, whatever the rules of the moment: containment, one server at a time, one flip a travel.
+import { bucketOf } from '../../router/placement/hash.ts';
 import type { HealthRecord } from '../../router/health/record.ts';
 import { servedBy } from '../../router/health/served-by.ts';
 import { expectOneOf, expectSame } from './same.ts';
@@ -12,13 +13,19 @@ type Travel = { operation: number | null; isOutward: boolean; flipped: Set<strin
 type Journey = { open: HealthRecord; closing: HealthRecord | null; travel: Travel | null };
 
 /** A record gives tenants to its home and to its one neighbour, and to nobody only while it is closing. */
-export function expectContained(record: HealthRecord): void {
-  const { home, neighbour, target, phase, pins, share, operation } = record;
+function expectContained(record: HealthRecord): void {
+  const { home, neighbour, target, phase, pins, share, operation, moved } = record;
   const pair = [home, neighbour];
   expectOneOf(target, pair);
   for (const { cell } of Object.values(pins)) expectOneOf(cell, pair);
   for (const tenant of TENANTS) {
     expectOneOf(servedBy(record, tenant), phase === 'open' ? pair : [...pair, null]);
+  }
+  for (const bucket of TENANTS.map(bucketOf)) {
+    const holding = moved.filter(
+      (one) => 'buckets' in one && one.buckets[0] <= bucket && bucket <= one.buckets[1],
+    );
+    if (holding.length > 1) expectSame(moved, 'one entry for each bucket');
   }
   if (phase === 'open') expectSame(operation === null, share === 0 || share === 100);
 }

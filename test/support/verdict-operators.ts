@@ -6,6 +6,9 @@ import { ROUTERS } from './verdict-beats.ts';
 /** A handful of tenants, requests without one among them: what records give them is looked at. */
 export const TENANTS = ['', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'];
 
+/** Those of them that have a place of their own in the fleet file, not yet settled: they are cut over by name. */
+export const PLACED = ['t6', 't7', 't8'];
+
 type Wished = { kind: 'change' } & Pick<
   Change,
   'home' | 'wish' | 'cause' | 'expiresInMs' | 'handoverMs' | 'override'
@@ -41,17 +44,22 @@ const pin: Arbitrary<Wish> = record({
   tenant: constantFrom('', 't1', 't2'),
   cell: constantFrom(null, 'home', 'neighbour', 'neighbour', 'neighbour', 'third'),
 });
-const QUARTERS: [number, number][] = [
-  [0, 16_383],
-  [16_384, 32_767],
-  [32_768, 49_151],
-  [49_152, 65_535],
+const RANGES: [number, number][][] = [
+  [],
+  [],
+  [[0, 65_535]],
+  [[0, 16_383]],
+  [[16_384, 49_151]],
+  [
+    [8_192, 32_767],
+    [49_152, 65_535],
+  ],
 ];
 const cutOver: Arbitrary<Wish> = record({
   kind: constantFrom('cut-over' as const),
   to: home,
-  buckets: subarray(QUARTERS, { maxLength: 2 }),
-  tenants: subarray(TENANTS, { maxLength: 2 }),
+  buckets: constantFrom(...RANGES),
+  tenants: subarray(PLACED, { maxLength: 2 }),
   generation: constantFrom(2, 3),
 });
 
@@ -78,6 +86,30 @@ const forced: Arbitrary<Operated> = record({
 export const operated: Arbitrary<Operated> = oneof(
   { weight: 5, arbitrary: wished },
   { weight: 2, arbitrary: forced },
+);
+
+/** A cell that others lean on is to be empty for long. */
+export const emptied: Arbitrary<Operated> = wished.map((like) => ({
+  ...like,
+  home: 'cell-b',
+  wish: { kind: 'share', percent: 100 },
+  expiresInMs: 60_000,
+  handoverMs: 4_000,
+}));
+
+/** Whatever is away is to come home. */
+export const restored: Arbitrary<Operated> = wished.map((like) => ({
+  ...like,
+  wish: { kind: 'share', percent: 0 },
+  override: [],
+}));
+
+/** Pins that make no difference while nobody is away, and expire together. */
+export const manyPins: Arbitrary<Operated[]> = record({
+  tenants: subarray(TENANTS, { minLength: 2, maxLength: 4 }),
+  like: wished,
+}).map(({ tenants, like }) =>
+  tenants.toReversed().map((tenant) => ({ ...like, wish: { kind: 'pin', tenant, cell: 'home' } })),
 );
 
 /** A wish, and one that takes it back, wholly or in part. */

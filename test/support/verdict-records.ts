@@ -2,6 +2,7 @@
 import { bucketOf } from '../../router/placement/hash.ts';
 import type { CellState, HealthRecord, Moved } from '../../router/health/record.ts';
 import { servedBy } from '../../router/health/served-by.ts';
+import { PLACED } from './verdict-operators.ts';
 
 /** The record as it was before the handover that is under way; one that is open as it is. */
 export function asItWas(record: HealthRecord): HealthRecord {
@@ -35,13 +36,31 @@ export function isQuiet(record: HealthRecord): boolean {
   return record.state === 'serving' && record.phase === 'open' && !anyAway(record);
 }
 
-/** Who serves the tenant: a cell, `home <name>` where it was cut over, or null while it is handed over. */
+/**
+ * Who serves the tenant: a cell, `home <name>` where it was cut over, or null while it is handed over. A tenant that has a
+ * place of its own does not go where its bucket goes.
+ */
 export function serverOf(record: HealthRecord, tenant: string): string | null {
   const { changing, moved } = record;
-  const bucket = bucketOf(tenant);
-  const within = ([from, to]: [number, number]): boolean => from <= bucket && bucket <= to;
-  if (changing?.tenants.includes(tenant) === true || changing?.buckets.some(within) === true) return null;
-  const holds = (one: Moved): boolean => ('tenant' in one ? one.tenant === tenant : within(one.buckets));
-  const cutOver = moved.findLast(holds);
+  if (changing?.tenants.includes(tenant) === true || changing?.buckets.some(holding(tenant)) === true) {
+    return null;
+  }
+  const cutOver = moved.find((one) => movesBy(one, tenant));
   return cutOver === undefined ? servedBy(record, tenant) : `home ${cutOver.to}`;
+}
+
+/** Whether the cut-over that is under way takes the tenant to another home. */
+export function takes({ changing, handover }: HealthRecord, tenant: string): boolean {
+  if (changing === null || handover?.to == null) return false;
+  return PLACED.includes(tenant) ? changing.tenants.includes(tenant) : changing.buckets.some(holding(tenant));
+}
+
+function movesBy(entry: Moved, tenant: string): boolean {
+  if ('tenant' in entry) return PLACED.includes(tenant) && entry.tenant === tenant;
+  return !PLACED.includes(tenant) && holding(tenant)(entry.buckets);
+}
+
+function holding(tenant: string): (range: readonly [number, number]) => boolean {
+  const bucket = bucketOf(tenant);
+  return ([from, to]) => from <= bucket && bucket <= to;
 }

@@ -11,7 +11,8 @@ import {
   obstacle,
   relapsesAfter,
 } from './verdict-due.ts';
-import { anyAway, asItWas, isQuiet } from './verdict-records.ts';
+import { TENANTS } from './verdict-operators.ts';
+import { anyAway, asItWas, isQuiet, serverOf, takes } from './verdict-records.ts';
 import type { Situation } from './verdict-situation.ts';
 
 /**
@@ -55,10 +56,12 @@ const JUDGES: Record<Kind, Judge> = {
     const home = { state: 'serving', share: 0, target: was.home, cause: 'neighbour-lost' } as const;
     return { ...was, ...home, shareBefore: was.share, pins, operation: null, deadline: null, undone: 0 };
   },
-  gained({ before, after, cutOver }, situation) {
+  gained({ before, after, cutOver }) {
     expectSame(after.home, cutOver?.handover?.to);
     expectSame(isQuiet(before), true);
-    expectSame(isQuiet(situation.recordOf(before.home)), true);
+    for (const tenant of TENANTS) {
+      if (cutOver !== null && takes(cutOver, tenant)) expectSame(serverOf(after, tenant), after.home);
+    }
     return { ...before, cause: 'move', moved: after.moved };
   },
   failover({ before, after }, situation) {

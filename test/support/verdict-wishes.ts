@@ -4,7 +4,7 @@ import { servedBy } from '../../router/health/served-by.ts';
 import type { Change, FailOver, Wish } from '../../router/health/store.ts';
 import { expectSame } from './same.ts';
 import { TENANTS } from './verdict-operators.ts';
-import { asItWas, isQuiet, leansOn, serverOf } from './verdict-records.ts';
+import { asItWas, isQuiet, leansOn, serverOf, takes } from './verdict-records.ts';
 import type { Situation } from './verdict-situation.ts';
 import { closingOf } from './verdict-transitions.ts';
 
@@ -169,7 +169,7 @@ function aimOf(
   if (wish.kind === 'cut-over') {
     for (const tenant of TENANTS) {
       const opened: HealthRecord = { ...after, phase: 'open', changing: null };
-      if (serverOf(after, tenant) === null) expectSame(serverOf(opened, tenant), `home ${wish.to}`);
+      if (takes(after, tenant)) expectSame(serverOf(opened, tenant), `home ${wish.to}`);
     }
     return { moved: after.moved };
   }

@@ -105,7 +105,7 @@ export class World {
     return this.#fleets.get(router) ?? { fleetDigest: 'fleet 0', homes, fleetInForce: true };
   }
 
-  async #failOver({ kind: _, ...step }: Operating<'fail-over'>): Promise<unknown> {
+  async #failOver(step: Operating<'fail-over'>): Promise<unknown> {
     const wish = { ...step, ...ASKING, neighbour: this.#neighbourOf(step.home) };
     this.#changed = [];
     const answer = await this.store.failOver(wish);
@@ -113,7 +113,7 @@ export class World {
     return answer;
   }
 
-  async #change({ kind: _, ...step }: Operating<'change'>): Promise<unknown> {
+  async #change(step: Operating<'change'>): Promise<unknown> {
     const change = { ...step, ...ASKING, neighbour: this.#neighbourOf(step.home) };
     this.#changed = [];
     const answer = await this.store.change(change);

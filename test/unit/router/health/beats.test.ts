@@ -172,7 +172,7 @@ test('a store that was emptied is brought the quarantine, and what it has of its
       await store.restore(records, revision, quarantine);
     },
   };
-  const slowBeat = store.beat;
+  const slowBeat = store.beat.bind(store);
   const brought: string[][] = [];
   const beats = beating(behind, [], list);
   beats.soon();

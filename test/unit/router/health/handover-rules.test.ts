@@ -21,8 +21,8 @@ function bringing(cells: Record<string, Answer>): Setting {
   const rules = new HandoverRules({
     fence: {
       isUnfenced: (cell) => !Object.hasOwn(cells, cell),
-      deliver: async (record, cell, { position, timeoutMs } = {}) => {
-        asked.push(`${cell} ${record.epoch} ${position} ${timeoutMs}`);
+      deliver: async (record, cell, terms) => {
+        asked.push(`${cell} ${record.epoch} ${terms?.position} ${terms?.timeoutMs}`);
         return (await cells[cell]?.(record)) ?? null;
       },
     },

@@ -1,4 +1,7 @@
 // The rules in force: what a cell may say of them, and what the store's own word adds to it.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { closing, opened, undone } from '../../../../router/health/handover.ts';
@@ -20,12 +23,12 @@ const { placement } = fleetFrom({
 const NONE = (): boolean => false;
 const AWAY = awayRecord('cell-a', 'cell-b', 5);
 
-function rulesHere(): { rules: Rules; told: HealthRecord[] } {
+function rulesHere(snapshotFile: string | null = null): { rules: Rules; told: HealthRecord[] } {
   const log = pino({ level: 'silent' });
   const rules = new Rules({
     placement,
     cellToken: null,
-    snapshotFile: null,
+    snapshotFile,
     handoverMs: 2_000,
     names: new Names(30_000),
     log,
@@ -230,4 +233,18 @@ test('it is told once the cells have taken a closing rule, each in its turn', as
   expect(ready).toEqual(['cell-a 2']);
   const toB = b?.brought.filter(({ rule }) => rule.epoch === 2).map(({ rule }) => rule.position);
   expect(toB).toContain('0/17');
+});
+
+test('a router that starts later knows, too, that the store had nothing to tell', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'cellgate-rules-'));
+  onTestFinished(async () => await rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'records.json');
+  const first = rulesHere(path).rules;
+  expect(first.view.whole).toBe(false);
+  first.toldAll();
+  expect(first.view.whole).toBe(true);
+  await first.close();
+  expect(rulesHere(path).rules.view.whole).toBe(true);
+  await writeFile(path, '{"records":[{}]}');
+  expect(rulesHere(path).rules.view.whole).toBe(false);
 });

@@ -119,6 +119,27 @@ test('a home is known once anything was told of it, and not before', () => {
   expect(HOMES.map((home) => view.knows(home))).toEqual([true, false, false]);
 });
 
+test('a tenant’s own cut-overs are known of all homes, also of those that left, but to no cell that did', () => {
+  const view = new HealthView(PLACEMENT);
+  const moved = (home: string, tenant: string, to: string): HealthRecord => ({
+    ...initialRecord(home, null),
+    epoch: 3,
+    moved: [{ tenant, to }],
+  });
+  view.apply([moved('cell-z', 'acme', 'cell-b'), moved('cell-a', 'bolt', 'cell-z')]);
+  expect(['acme', 'bolt', 'cord'].map((tenant) => view.movedTenant(tenant))).toEqual(['cell-b', null, null]);
+});
+
+test('moves are counted when records of moves change, and by no others', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-a', 'cell-b', 2)]);
+  expect(view.moves).toBe(0);
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3, moved: [{ tenant: 'acme', to: 'cell-b' }] }]);
+  expect(view.moves).toBe(1);
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 4 }]);
+  expect(view.moves).toBe(2);
+});
+
 test('a cell’s rules are those of its own home and of the homes it stands in for', () => {
   const view = new HealthView(PLACEMENT);
   view.apply([awayRecord('cell-a', 'cell-b', 2)]);

@@ -1,0 +1,59 @@
+// What random histories must be rich in: those in which nothing happens would show nothing.
+
+const FREQUENT = `
+  opened
+  undone
+  undone, adopted
+  failover
+  failover in closing
+  relapse
+  lost
+  lost with a share
+  lost in closing
+  forced
+  forced in closing
+  neighbour
+  step to 90
+  step to 50
+  step to 0
+  drain expiry
+  pin expiry
+  unpinned
+  drain, all
+  drain, some
+  drain ended
+  same share
+  restore
+  pin
+  unpin
+  same pin
+  cut-over
+  cut over
+  gained
+  budget
+  no-target
+  suspect-release
+  warming-up
+  refused: already-away
+  refused: handover-under-way
+  refused: no-neighbour
+  refused: not-at-home
+  refused: not-caught-up
+  refused: not-found
+  refused: target-away
+  refused: target-down
+  refused: target-drained
+  refused: third-cell
+`
+  .trim()
+  .split(/\s*\n\s*/);
+
+/** What happened less often than once in five hundred histories. `seen`: how often each thing did in all of them. */
+export function rareIn(seen: ReadonlyMap<string, number>, runs: number): string[] {
+  return FREQUENT.filter((name) => (seen.get(name) ?? 0) <= runs / 500);
+}
+
+/** Adds to `all` what one history saw. */
+export function addTo(all: Map<string, number>, seen: ReadonlyMap<string, number>): void {
+  for (const [name, count] of seen) all.set(name, (all.get(name) ?? 0) + count);
+}
