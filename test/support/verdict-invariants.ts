@@ -13,7 +13,7 @@ type Travel = { operation: number | null; isOutward: boolean; flipped: Set<strin
 type Journey = { open: HealthRecord; closing: HealthRecord | null; travel: Travel | null };
 
 /** A record gives tenants to its home and to its one neighbour, and to nobody only while it is closing. */
-export function expectContained(record: HealthRecord): void {
+function expectContained(record: HealthRecord): void {
   const { home, neighbour, target, phase, pins, share, operation, moved } = record;
   const pair = [home, neighbour];
   expectOneOf(target, pair);
