@@ -92,12 +92,12 @@ function isTouched(
   const left = location.unsettled?.course.slice(0, -1) ?? [];
   if (!left.some(({ owner }) => owner === from || owner === to)) return false;
   const range: Range = [bucket, bucket];
-  const kept = (home: string): Moved[] =>
-    without(movedSoFar(cutOvers.recordOf(home)), { tenants: [], buckets: [range] });
+  const kept = (home: string, only: string | null): Moved[] =>
+    without(movedSoFar(cutOvers.recordOf(home)), { tenants: [], buckets: [range] }, only);
   const entry: Moved = { buckets: range, to, generation: placement.generations };
   const after = new Map([
-    [from, [...kept(from), entry]],
-    [to, kept(to)],
+    [from, [...kept(from, to), entry]],
+    [to, kept(to, null)],
   ]);
   const { home } = lastKnownHome(location, {
     recordOf: (home) => {

@@ -8,7 +8,7 @@ import { runHandovers } from './handover-run.ts';
 
 type Flags = { plays?: number; rate: number; quick: boolean; only: string[]; json?: string };
 
-const FULL = 8;
+const FULL = 6;
 const QUICK = 2;
 
 const flags = flagsOf(process.argv);

@@ -116,7 +116,7 @@ function planCutOver({ wish, record, situation }: Asked<'cut-over'>): Plan | Cha
   if (to === record.home || !quiet) return refuse('not-at-home');
   const changing: Changing = { tenants, buckets };
   const moved = [
-    ...without(record.moved, changing),
+    ...without(record.moved, changing, to),
     ...buckets.map((range) => ({ buckets: range, to, generation })),
     ...tenants.map((tenant) => ({ tenant, to })),
   ];

@@ -104,10 +104,19 @@ export function causeWithPin({ state, cause }: HealthRecord, ofPin: Cause): Caus
   return state === 'returning' ? cause : ofPin;
 }
 
-/** What is left of these entries where something came back: ranges lose the buckets, and tenants go. */
-export function without(moved: readonly Moved[], { tenants, buckets }: Changing = NOTHING): Moved[] {
+/**
+ * What is left of these entries where something came back, or is entered anew: ranges lose the buckets, and tenants go.
+ * `to`: only ranges that went there do. A range is about the buckets that the file gives to its cell, so that those to
+ * others may overlap it, and a cell that leaves has one such range for each of its heirs.
+ */
+export function without(
+  moved: readonly Moved[],
+  { tenants, buckets }: Changing = NOTHING,
+  to: string | null = null,
+): Moved[] {
   return moved.flatMap((entry): Moved[] => {
     if ('tenant' in entry) return tenants.includes(entry.tenant) ? [] : [entry];
+    if (to !== null && entry.to !== to) return [entry];
     let ranges = [entry.buckets];
     for (const taken of buckets) ranges = ranges.flatMap((range) => lessThan(range, taken));
     return ranges.map((range) => ({ ...entry, buckets: range }));

@@ -8,12 +8,8 @@ export type Moves = Pick<HealthRecord, 'phase' | 'moved' | 'changing' | 'handove
 export function movedSoFar({ phase, moved, changing, handover }: Moves): readonly Moved[] {
   if (phase === 'open' || changing === null) return moved;
   if (handover !== null) return handover.from.moved;
-  // A cell told of it, and cells are not told what was before: no older entry overlaps what is changing.
-  return moved.filter((entry) =>
-    'tenant' in entry
-      ? !changing.tenants.includes(entry.tenant)
-      : !changing.buckets.some(([from, to]) => entry.buckets[0] === from && entry.buckets[1] === to),
-  );
+  // A cell told of it, and cells are not told what was before: what is changing was entered last.
+  return moved.slice(0, Math.max(0, moved.length - changing.buckets.length - changing.tenants.length));
 }
 
 /**

@@ -45,7 +45,8 @@ export function serverOf(record: HealthRecord, tenant: string): string | null {
   if (changing?.tenants.includes(tenant) === true || changing?.buckets.some(holding(tenant)) === true) {
     return null;
   }
-  const cutOver = moved.find((one) => movesBy(one, tenant));
+  // Nothing here knows what the file gives to whom: what was entered last is what was meant last.
+  const cutOver = moved.findLast((one) => movesBy(one, tenant));
   return cutOver === undefined ? servedBy(record, tenant) : `home ${cutOver.to}`;
 }
 

@@ -25,13 +25,15 @@ local function rangeJson(range)
   return '[' .. whole(range[1]) .. ',' .. whole(range[2]) .. ']'
 end
 
--- The entries of a list in JSON that are left, each in JSON.
-local function without(json, changing)
+-- The entries of a list in JSON that are left, each in JSON. to: of the ranges only those that went there lose anything.
+local function without(json, changing, to)
   local tenants, left = {}, {}
   for _, tenant in ipairs(changing.tenants) do tenants[tenant] = true end
   for _, part in ipairs(partsOf(json)) do
     local entry = cjson.decode(part)
-    if entry.buckets then
+    if entry.buckets and to and entry.to ~= to then
+      left[#left + 1] = part
+    elseif entry.buckets then
       for _, range in ipairs(rangesLeft(entry.buckets, changing.buckets)) do
         left[#left + 1] = edited(part, { buckets = rangeJson(range) })
       end

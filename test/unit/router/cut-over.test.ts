@@ -3,11 +3,13 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { outstandingIn, rangesFor, type Range, type Unsettled } from '../../../router/cut-over.ts';
 import { lastKnownHome, type CutOvers } from '../../../router/find-home.ts';
+import { parseFleet } from '../../../router/fleet/load.ts';
 import { beginChange } from '../../../router/health/change.ts';
 import { endHandover } from '../../../router/health/end-handover.ts';
-import { undone } from '../../../router/health/handover.ts';
+import { opened, undone } from '../../../router/health/handover.ts';
 import { tenantHomes } from '../../../router/health/moved.ts';
 import { initialRecord, type HealthRecord } from '../../../router/health/record.ts';
+import type { Change } from '../../../router/health/store.ts';
 import { dealAll } from '../../../router/placement/courses.ts';
 import { replay, type Generation, type PlacementInput } from '../../../router/placement/history.ts';
 import type { Location } from '../../../router/placement/placement.ts';
@@ -130,21 +132,9 @@ class World {
   }
 
   #begin(home: string, to: string, buckets: Range[]): HealthRecord {
-    const outcome = beginChange(
-      {
-        home,
-        neighbour: null,
-        wish: { kind: 'cut-over', to, buckets, tenants: [], generation: this.#generations.length },
-        cause: 'move',
-        actor: 'anna',
-        reason: 'a new cell',
-        owner: 'anna',
-        expiresInMs: 0,
-        handoverMs: 2_000,
-        override: [],
-      },
-      { now: NOW, live: this.#live(), records: this.#records, handsOver: true },
-    );
+    const change = changeOf(home, to, buckets, this.#generations.length);
+    const live = this.#live();
+    const outcome = beginChange(change, { now: NOW, live, records: this.#records, handsOver: true });
     if ('refused' in outcome) throw new Error(outcome.refused);
     return outcome.record;
   }
@@ -174,6 +164,21 @@ class World {
   }
 }
 
+function changeOf(home: string, to: string, buckets: Range[], generation: number): Change {
+  return {
+    home,
+    neighbour: null,
+    wish: { kind: 'cut-over', to, buckets, tenants: [], generation },
+    cause: 'move',
+    actor: 'anna',
+    reason: 'a new cell',
+    owner: 'anna',
+    expiresInMs: 0,
+    handoverMs: 2_000,
+    override: [],
+  };
+}
+
 /** The placement of few buckets, so that thousands of histories can be tried. */
 function placementOf(input: PlacementInput, generations: Generation[]): Unsettled {
   const { courses } = dealAll(replay({ ...input, generations }), BUCKETS);
@@ -197,4 +202,30 @@ test('whatever is appended, settled, cut over or undone, a bucket moves by its o
     }),
     { numRuns: 600 },
   );
+});
+
+const FOUR = ['cell-a', 'cell-b', 'cell-c', 'cell-d'];
+const LEAVING = {
+  cells: Object.fromEntries(FOUR.map((id, at) => [id, { origin: `http://127.0.0.1:${at + 1}` }])),
+  generations: [{ add: FOUR }, { remove: ['cell-a'] }],
+};
+
+test('a cell that leaves gives each of its heirs all that is theirs by one range', () => {
+  const { placement } = parseFleet(JSON.stringify(LEAVING), '.');
+  const records = new Map<string, HealthRecord>();
+  const recordOf = (home: string): HealthRecord => records.get(home) ?? initialRecord(home, null);
+  const cutOvers: CutOvers = { recordOf, knows: () => true, movedTenant: () => null };
+  for (const [done, to] of FOUR.slice(1).entries()) {
+    const buckets = outstandingIn(placement, cutOvers, to, [[0, 65_535]]).byHome.get('cell-a') ?? [];
+    const ranges = rangesFor(placement, cutOvers, { from: 'cell-a', to, buckets });
+    expect([buckets.length > 5_000, ranges.length]).toEqual([true, 1]);
+    const live = new Map([['router-1', Object.fromEntries(FOUR.map((id) => [id, UP]))]]);
+    const change = changeOf('cell-a', to, ranges, placement.generations);
+    const begun = beginChange(change, { now: NOW, live, records, handsOver: true });
+    if ('refused' in begun) throw new Error(begun.refused);
+    records.set('cell-a', opened(begun.record, NOW));
+    expect(recordOf('cell-a').moved).toHaveLength(done + 1);
+    const homes = buckets.map((bucket) => lastKnownHome(placement.locateBucket(bucket), cutOvers).home);
+    expect(new Set(homes)).toEqual(new Set([to]));
+  }
 });

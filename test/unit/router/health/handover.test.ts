@@ -67,6 +67,18 @@ test('a pin to the neighbour is somebody away, a pin to the home is not', () => 
   expect([anyAway(HOME), anyAway(pinned('cell-a')), anyAway(pinned('cell-b'))]).toEqual([false, false, true]);
 });
 
+test('what goes to one cell leaves the ranges of what went to another as they are', () => {
+  const moved: Moved[] = [
+    { buckets: [0, 99], to: 'cell-c', generation: 3 },
+    { buckets: [0, 99], to: 'cell-d', generation: 2 },
+    { tenant: 'acme', to: 'cell-c' },
+  ];
+  expect(without(moved, { tenants: ['acme'], buckets: [[0, 49]] }, 'cell-d')).toEqual([
+    { buckets: [0, 99], to: 'cell-c', generation: 3 },
+    { buckets: [50, 99], to: 'cell-d', generation: 2 },
+  ]);
+});
+
 test('what came back is taken out of what was moved, to the bucket', () => {
   const moved: Moved[] = [
     { buckets: [0, 99], to: 'cell-c', generation: 2 },
