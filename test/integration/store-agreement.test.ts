@@ -10,7 +10,7 @@ import { addTo, rareIn } from '../support/verdict-frequent.ts';
 import { histories, type History } from '../support/verdict-histories.ts';
 import { World } from '../support/verdict-world.ts';
 
-const RUNS = 500;
+const RUNS = 400;
 /** They take a quarter of a minute of this machine's time, and are left longer where others need it too. */
 const WITHIN_MS = 180_000;
 
