@@ -33,6 +33,8 @@ type Plan = {
   broken: Partial<Record<SafetyRule, Refused>>;
   /** No tenant changes cell: the record is open at once. */
   open: boolean;
+  /** It is so already, and nobody need know. */
+  idle: boolean;
 };
 
 /** Answers the record in closing and its event, or why not. The budget does not bind an operator. */
@@ -82,14 +84,14 @@ function planShare({ change, wish: { percent }, record, situation }: Asked<'shar
   } as const;
   const open = percent === share;
   const broken = open ? {} : brokenRules(percent > share ? neighbour : home, record, situation);
-  return { aim, changing: null, details: {}, broken, open };
+  return { aim, changing: null, details: {}, broken, open, idle: open && percent === 0 };
 }
 
 function planPin({ change, wish, record, situation }: Asked<'pin'>): Plan | ChangeRefusal {
   const { tenant, cell } = wish;
   const { home, neighbour, share } = record;
   if (cell !== null && cell !== home && cell !== neighbour) return refuse('third-cell');
-  if (share === 100) return refuse('already-away');
+  if (cell !== null && share === 100) return refuse('already-away');
   const known = Object.hasOwn(record.pins, tenant);
   if (cell !== null && !known && Object.keys(record.pins).length >= PINS_MOST) return refuse('too-many-pins');
   const { [tenant]: _, ...others } = record.pins;
@@ -106,6 +108,7 @@ function planPin({ change, wish, record, situation }: Asked<'pin'>): Plan | Chan
     details: { pin: { tenant, cell } },
     broken: open ? {} : brokenRules(after, record, situation),
     open,
+    idle: cell === null && !known,
   };
 }
 
@@ -127,6 +130,7 @@ function planCutOver({ wish, record, situation }: Asked<'cut-over'>): Plan | Cha
     details: { cutOver: { to, ...sizeOf(changing) } },
     broken: isUp ? {} : { 'target-up': 'target-down' },
     open: false,
+    idle: false,
   };
 }
 
@@ -150,7 +154,7 @@ function brokenRules(
 function carryOut(plan: Plan, change: Change, record: HealthRecord, situation: Situation): ChangeOutcome {
   const { cause, actor, reason, owner, wish, handoverMs } = change;
   const { now } = situation;
-  if (plan.open && wish.kind === 'share' && wish.percent === 0) return { record, event: null };
+  if (plan.idle) return { record, event: null };
   const overruled = Object.keys(plan.broken);
   const changed = (next: HealthRecord): ChangeOutcome => {
     const phase = handoverDetails(next, next.phase);

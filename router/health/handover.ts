@@ -97,11 +97,11 @@ function hasAwayPin(home: string, pins: HealthRecord['pins']): boolean {
 }
 
 /**
- * The cause of a record after one of its pins changed: on its way home it says still why the others are away, which the
- * budget goes by.
+ * The cause of a record after one of its pins changed: while all are away, or on their way home, it says still why, which
+ * the budget and the way home go by.
  */
 export function causeWithPin({ state, cause }: HealthRecord, ofPin: Cause): Cause | null {
-  return state === 'returning' ? cause : ofPin;
+  return state === 'serving' ? ofPin : cause;
 }
 
 /**

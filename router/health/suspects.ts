@@ -14,6 +14,13 @@ const JUDGE_AFTER_MS = 1_000;
 /** A death that no majority has seen by then was none. */
 const CONFIRM_MS = 5_000;
 
+/**
+ * So many deaths of the pair tell who kills them, where only one tenant was in flight at all of them: two that happen to
+ * die beside one another say nothing of a tenant that always has a request inside.
+ */
+const DEATHS_THAT_TELL = 3;
+const DEATHS_KEPT = 10;
+
 /** More tenants than this in flight in a cell tell nobody apart: in the eyes of one machine, and of all. */
 export const IN_FLIGHT_MAX = 200;
 const SUSPECTS_MAX = 1_000;
@@ -38,8 +45,10 @@ export type Accusations = { deaths: readonly Death[]; failing: readonly Failing[
 /** A cell that machines told the death of, until the majority finds it there again. `at`: when the first one told. */
 export type Dying = { at: number; judged: boolean; many: boolean; tenants: readonly InFlight[] };
 
-/** Of one home: who was in flight at all of these deaths (cell → when). */
-export type Suspicion = { died: ReadonlyMap<string, number>; tenants: readonly string[] };
+export type CellDeath = { cell: string; at: number };
+
+/** Of one home: who was in flight at all of these deaths, the oldest first. */
+export type Suspicion = { died: readonly CellDeath[]; tenants: readonly string[] };
 
 export type Suspects = {
   /** By cell. */
@@ -66,15 +75,16 @@ type Judging = {
 /**
  * Takes in what a machine saw, judges the deaths that are ripe, and answers the culprits.
  *
- * One who was in flight as both cells of its pair died, within ten minutes, is a culprit where nobody else was; and of
- * several the one whose very same request was in both. Else those who were in flight each time stay suspects, and the
- * next death of either cell says more. One that fails alone is a culprit while the majority finds its cell up.
+ * One who was in flight as both cells of its pair died, within ten minutes, is a culprit where its very same request was
+ * in both, and nobody else's; or where nobody else was in flight at three deaths of theirs. Else those who were in flight
+ * each time stay suspects, and the next death of either cell says more. One that fails alone is a culprit while the
+ * majority finds its cell up.
  */
 export function judge(before: Suspects, sight: Sight): Suspects & { culprits: Culprit[] } {
   const judging: Judging = {
     sight,
     dying: new Map([...before.dying].filter(([cell, death]) => isStillDying(cell, death, sight))),
-    suspicions: new Map([...before.suspicions].filter(([, { died }]) => recent(died, sight.now).size > 0)),
+    suspicions: new Map([...before.suspicions].filter(([, { died }]) => recent(died, sight.now).length > 0)),
     culprits: [],
   };
   for (const death of sight.accusations.deaths) take(death, judging);
@@ -113,12 +123,12 @@ function judgeDeath(cell: string, judging: Judging): void {
   for (const home of [...new Set(death.tenants.map((one) => one.home))].sort()) {
     const inFlight = death.tenants.filter((one) => one.home === home);
     const suspicion = narrowed(suspicions.get(home), cell, inFlight, sight.now);
-    const culprit = suspicion.died.size < 2 ? null : singledOut(suspicion, inFlight);
+    const culprit = singledOut(suspicion, inFlight);
     suspicions.set(home, suspicion);
     if (culprit === null) continue;
     suspicions.delete(home);
     const reason = 'in flight as its home died, and as its neighbour did';
-    culprits.push({ tenant: culprit, home, reason, saw: { died: [...suspicion.died.keys()].sort() } });
+    culprits.push({ tenant: culprit, home, reason, saw: { died: cellsOf(suspicion) } });
   }
 }
 
@@ -140,18 +150,28 @@ function narrowed(
 ): Suspicion {
   const tenants = inFlight.map(({ tenant }) => tenant);
   const both = tenants.filter((tenant) => known?.tenants.includes(tenant));
-  if (known === undefined || both.length === 0) return { died: new Map([[cell, now]]), tenants };
-  return { died: recent(known.died, now).set(cell, now), tenants: both };
+  const death = { cell, at: now };
+  if (known === undefined || both.length === 0) return { died: [death], tenants };
+  return { died: [...recent(known.died, now), death].slice(-DEATHS_KEPT), tenants: both };
 }
 
-function singledOut({ tenants }: Suspicion, inFlight: readonly InFlight[]): string | null {
-  const again = inFlight.filter((one) => one.again && tenants.includes(one.tenant));
-  const [culprit = null, ...others] = tenants.length === 1 ? tenants : again.map(({ tenant }) => tenant);
+function singledOut(suspicion: Suspicion, inFlight: readonly InFlight[]): string | null {
+  const { died, tenants } = suspicion;
+  if (cellsOf(suspicion).length < 2) return null;
+  const again = inFlight
+    .filter((one) => one.again && tenants.includes(one.tenant))
+    .map(({ tenant }) => tenant);
+  const [culprit = null, ...others] =
+    died.length >= DEATHS_THAT_TELL && tenants.length === 1 ? tenants : again;
   return others.length === 0 ? culprit : null;
 }
 
-function recent(died: ReadonlyMap<string, number>, now: number): Map<string, number> {
-  return new Map([...died].filter(([, at]) => Math.abs(now - at) < SUSPECT_MS));
+function cellsOf({ died }: Suspicion): string[] {
+  return [...new Set(died.map(({ cell }) => cell))].sort();
+}
+
+function recent(died: readonly CellDeath[], now: number): CellDeath[] {
+  return died.filter(({ at }) => Math.abs(now - at) < SUSPECT_MS);
 }
 
 /** The cell itself is well by all accounts, so that nothing of it need be moved. */

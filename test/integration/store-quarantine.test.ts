@@ -50,8 +50,11 @@ describe.each(STORES)('the %s store', (kind, make) => {
     const { expiresInMs, ...said } = WISH;
     return { ...said, since: now, until: now + expiresInMs };
   };
+  /** `acme!`: with a request that was in the other cell before. */
   const died = (cell: string, ...tenants: string[]) => {
-    const inFlight = tenants.map((tenant) => ({ home: 'cell-a', tenant, again: false }));
+    const inFlight = tenants.map((text) => {
+      return { home: 'cell-a', tenant: text.replace('!', ''), again: text.endsWith('!') };
+    });
     return { deaths: [{ cell, many: false, tenants: inFlight }], failing: [] };
   };
   const tenantsOf = ({ quarantine }: Machine) => quarantine.map(({ tenant }) => tenant).sort();
@@ -160,7 +163,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
     await r1.beat(WELL);
     r1.accusations = died('cell-a', 'acme', 'bolt');
     await r1.beat(A_DEAD);
-    r1.accusations = died('cell-b', 'acme', 'core');
+    r1.accusations = died('cell-b', 'acme!', 'core');
     await r1.beat(BOTH_DEAD);
     await r1.beat(BOTH_DEAD);
     expect(r1.quarantine).toMatchObject([

@@ -171,8 +171,7 @@ test('a pin and a cut-over leave what is beside them letter by letter', async ()
   const wish = { kind: 'cut-over', to: 'cell-b', buckets, tenants: ['acme'], generation: 3 } as const;
   await store.change({ ...DRAIN, wish: { ...wish, tenants: ['acme'] } });
   const stored = await ask(`HGET ${STATE} record:cell-a`);
-  const left = [bolt, { ...range, buckets: [0, 39] }, { ...range, buckets: [50, 99] }];
-  for (const entry of left) expect(stored).toContain(JSON.stringify(entry));
+  for (const entry of [bolt, range]) expect(stored).toContain(JSON.stringify(entry));
   await r1.beat(A_UP);
   expect(r1.records.get('cell-a')).toMatchObject({ phase: 'closing', pins: {} });
 });

@@ -128,6 +128,12 @@ export async function eventsOf(router: Asked, cell: string, epoch = 0): Promise<
   return events.filter((event) => event.cell === cell && event.epoch > epoch).reverse();
 }
 
+/** How often the routers gave a cell up since it had this epoch: the way home takes several steps, and may be put back. */
+export async function failoversOf(router: Asked, cell: string, epoch: number): Promise<number> {
+  const events = await eventsOf(router, cell, epoch);
+  return events.filter(({ from, to }) => from !== to && to === 'failed-over').length;
+}
+
 /** A failover by hand; answers the status. */
 export async function forceFailover({ admin }: Asked, cell: string, expiresIn: number): Promise<number> {
   const answer = await fetch(`${admin}/v1/cells/${cell}/fail-over`, {

@@ -61,7 +61,7 @@ function pinRefusal(
 ): Refusal {
   const { home, neighbour, share } = record;
   if (![null, home, neighbour].includes(cell)) return 'third-cell';
-  if (share === 100) return 'already-away';
+  if (cell !== null && share === 100) return 'already-away';
   const from = servedBy(record, tenant);
   const to = pinnedTo(record, tenant, cell);
   if (to === from) return null;
@@ -129,6 +129,10 @@ export function expectGranted(
     const same = wish.percent === 0 ? {} : { ...aim, epoch: before.epoch + 1, since: now };
     expectSame(after, { ...before, ...same });
     return ['same share'];
+  }
+  if (wish.kind === 'pin' && wish.cell === null && !Object.hasOwn(before.pins, wish.tenant)) {
+    expectSame(after, before);
+    return ['no pin'];
   }
   if (wish.kind === 'pin' && pinnedTo(before, wish.tenant, wish.cell) === servedBy(before, wish.tenant)) {
     expectSame(after, { ...before, ...aim, epoch: before.epoch + 1, since: now });

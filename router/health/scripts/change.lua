@@ -22,8 +22,8 @@ local function brokenRules(cell, record, state, votes)
   return broken
 end
 
--- Each answers {aim, share or nil, changing, details, broken, open}, all JSON but `share`, `broken` and `open` (no tenant
--- changes cell); or nil and why not.
+-- Each answers {aim, share or nil, changing, details, broken, open, idle}, all JSON but `share`, `broken`, `open` (no tenant
+-- changes cell) and `idle` (it is so already, and nobody need know); or nil and why not.
 local plans = {}
 
 function plans.share(wish, record, state, votes, now)
@@ -36,7 +36,7 @@ function plans.share(wish, record, state, votes, now)
   local aim = { state = percent == 100 and '"drained"' or '"serving"',
     deadline = percent == 0 and 'null' or whole(now + ASK.expiresInMs) }
   local gaining = percent > record.share and neighbour or home
-  return { aim = aim, share = percent, changing = 'null', details = {}, open = open,
+  return { aim = aim, share = percent, changing = 'null', details = {}, open = open, idle = open and percent == 0,
     broken = open and {} or brokenRules(gaining, record, state, votes) }
 end
 
@@ -58,14 +58,14 @@ end
 function plans.pin(wish, record, state, votes, now)
   local tenant, cell, home = wish.tenant, wish.cell, record.home
   if cell and cell ~= home and cell ~= record.neighbour then return nil, 'third-cell' end
-  if record.share == 100 then return nil, 'already-away' end
+  if cell and record.share == 100 then return nil, 'already-away' end
   if cell and not hasRoomFor(tenant, record.pins) then return nil, 'too-many-pins' end
   local gaining = cellWithPin(record, tenant, cell and { cell = cell })
   local open = gaining == cellOf(record, tenant)
   if not open and gaining ~= home and leansOn(recordIn(state, gaining), home) then return nil, 'target-away' end
   local pin = jsonObject({ tenant = cjson.encode(tenant), cell = textOrNull(cell) })
   local aim = { pins = pinsAfter(wish, record, state, now), cause = causeWithPin(record, ASK.cause) }
-  return { aim = aim, details = { pin = pin }, open = open,
+  return { aim = aim, details = { pin = pin }, open = open, idle = not cell and not record.pins[tenant],
     changing = changingJson({ tenants = { tenant }, buckets = {} }),
     broken = open and {} or brokenRules(gaining, record, state, votes) }
 end
@@ -94,7 +94,7 @@ local function isUnderWay(state)
 end
 
 local function carryOut(plan, record, state, votes, now)
-  if plan.open and plan.share == 0 then return { 'done', '', jsonOf(state, record) } end
+  if plan.idle then return { 'done', '', jsonOf(state, record) } end
   plan.aim.cause = plan.aim.cause or cjson.encode(ASK.cause)
   local one = nil
   if plan.open then

@@ -94,10 +94,10 @@ local function anyAway(record)
   return false
 end
 
--- The cause of a record after one of its pins changed, as JSON: on its way home it says still why the others are away.
+-- The cause of a record after one of its pins changed, as JSON: while all are away it says still why.
 local function causeWithPin(record, ofPin)
   local cause = ofPin
-  if record.state == 'returning' then cause = record.cause end
+  if record.state ~= 'serving' then cause = record.cause end
   return textOrNull(cause)
 end
 

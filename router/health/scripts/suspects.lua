@@ -1,6 +1,6 @@
 -- Who may have killed a cell, and who is refused for it: the same as suspects.ts and quarantineBySight. Kept in the state:
 --   dying:<cell>     {at, judged, many, tenants: [[home, tenant, 1 if the same request was in another cell before], …]}
---   suspects:<home>  {died: {cell: ms, …}, tenants: […]}
+--   suspects:<home>  {died: [[cell, ms], …], tenants: […]}
 -- ASK also holds accusations (or none): {deaths: [[cell, 1 if too many, tenants as above], …],
 -- failing: [[cell, home, tenant], …]}
 
@@ -8,6 +8,7 @@ local lookAtTenants
 
 do
   local SUSPECT_MS, JUDGE_AFTER_MS, CONFIRM_MS, SUSPECTS_MAX = 600000, 1000, 5000, 1000
+  local DEATHS_THAT_TELL, DEATHS_KEPT = 3, 10
 
   local function sortedKeys(map)
     local keys = {}
@@ -42,19 +43,19 @@ do
   end
 
   local function recent(died, now)
-    local left, count = {}, 0
-    for cell, at in pairs(type(died) == 'table' and died or {}) do
-      if type(at) == 'number' and math.abs(now - at) < SUSPECT_MS then left[cell], count = at, count + 1 end
+    local left = {}
+    for _, death in ipairs(type(died) == 'table' and died or {}) do
+      local isDeath = type(death) == 'table' and type(death[1]) == 'string' and type(death[2]) == 'number'
+      if isDeath and math.abs(now - death[2]) < SUSPECT_MS then left[#left + 1] = death end
     end
-    return left, count
+    return left
   end
 
   local function readSuspicion(json, now)
     local one = decoded(json)
     if not one or type(one.tenants) ~= 'table' then return nil end
-    local died, count = recent(one.died, now)
-    if count == 0 then return nil end
-    local suspicion = { died = died, count = count, tenants = {} }
+    local suspicion = { died = recent(one.died, now), tenants = {} }
+    if #suspicion.died == 0 then return nil end
     for _, tenant in ipairs(one.tenants) do
       if type(tenant) == 'string' then suspicion.tenants[#suspicion.tenants + 1] = tenant end
     end
@@ -63,8 +64,8 @@ do
 
   local function suspicionJson(suspicion)
     local died = {}
-    for cell, at in pairs(suspicion.died) do died[cell] = whole(at) end
-    return jsonObject({ died = jsonObject(died), tenants = jsonTexts(suspicion.tenants) })
+    for i, death in ipairs(suspicion.died) do died[i] = jsonList({ cjson.encode(death[1]), whole(death[2]) }) end
+    return jsonObject({ died = jsonList(died), tenants = jsonTexts(suspicion.tenants) })
   end
 
   -- Everything of one kind that is kept, read; what can not be read is left out, and so thrown away by `keepAll`.
@@ -128,15 +129,23 @@ do
       tenants[i] = one.tenant
       if were[one.tenant] then both[#both + 1] = one.tenant end
     end
-    if #both == 0 then return { died = { [cell] = now }, count = 1, tenants = tenants } end
-    local died, count = recent(known.died, now)
-    if not died[cell] then count = count + 1 end
-    died[cell] = now
-    return { died = died, count = count, tenants = both }
+    if #both == 0 then return { died = { { cell, now } }, tenants = tenants } end
+    local died = recent(known.died, now)
+    died[#died + 1] = { cell, now }
+    if #died > DEATHS_KEPT then table.remove(died, 1) end
+    return { died = died, tenants = both }
   end
 
-  local function singledOut(tenants, inFlight)
-    if #tenants == 1 then return tenants[1] end
+  local function cellsOf(died)
+    local cells = {}
+    for _, death in ipairs(died) do cells[death[1]] = true end
+    return sortedKeys(cells)
+  end
+
+  local function singledOut(suspicion, inFlight)
+    local tenants = suspicion.tenants
+    if #cellsOf(suspicion.died) < 2 then return nil end
+    if #suspicion.died >= DEATHS_THAT_TELL and #tenants == 1 then return tenants[1] end
     local still, again = {}, {}
     for _, tenant in ipairs(tenants) do still[tenant] = true end
     for _, one in ipairs(inFlight) do
@@ -154,13 +163,13 @@ do
     death.judged, death.tenants = true, {}
     for _, home in ipairs(sortedKeys(homes)) do
       local suspicion = narrowed(suspicions[home], cell, homes[home], now)
-      local culprit = suspicion.count > 1 and singledOut(suspicion.tenants, homes[home]) or nil
+      local culprit = singledOut(suspicion, homes[home])
       suspicions[home] = suspicion
       if culprit then
         suspicions[home] = nil
         culprits[#culprits + 1] = { tenant = culprit, home = home,
           reason = 'in flight as its home died, and as its neighbour did',
-          saw = { died = jsonTexts(sortedKeys(suspicion.died)) } }
+          saw = { died = jsonTexts(cellsOf(suspicion.died)) } }
       end
     end
   end

@@ -204,6 +204,18 @@ test('an unpinned tenant goes where the others are', () => {
   expect(asked(pin(null), {}, { records })).toMatchObject({ record: { phase: 'closing', pins: {} } });
 });
 
+test('no pin to take away changes nothing, and is no event', () => {
+  expect(asked(pin(null), {}, { records: [HOME] })).toEqual({ record: HOME, event: null });
+});
+
+test('a pin can be taken away while all are away', () => {
+  const away = awayRecord('cell-a', 'cell-b', 3);
+  const records = [{ ...away, pins: { acme: { cell: 'cell-a', until: UNTIL } } }];
+  expect(asked(pin(null), {}, { records })).toMatchObject({
+    record: { phase: 'open', share: 100, pins: {} },
+  });
+});
+
 test('a pin goes to the home or to its neighbour, and not while all are away', () => {
   expect(asked(pin('cell-c'))).toEqual({ refused: 'third-cell', rule: null });
   const records = [awayRecord('cell-a', 'cell-b', 3)];
