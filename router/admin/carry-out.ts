@@ -18,6 +18,7 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', str
     'The tenants of the cell are away by a verdict, or all of them are, or they are on the way home.',
   'handover-under-way': 'Another handover of this cell is under way.',
   'old-routers': 'A live router is of a release that can not take part in a handover.',
+  'warming-up': 'The store has not heard all routers yet. Ask again in a few seconds.',
   'not-at-home': 'Both homes must serve all of their tenants themselves, and none of them be pinned.',
   'third-cell': 'A pin is to the home or to its neighbour. Elsewhere a tenant has to be moved.',
   'other-fleets': 'Not every live router has this fleet file in force.',
@@ -73,7 +74,8 @@ export function refuse(
   reply: FastifyReply,
   { refused, rule }: { refused: keyof typeof WHY; rule: string | null },
 ): FastifyReply {
-  if (refused === 'not-found') return problem(reply, 'store-unavailable', WHY[refused]);
+  if (refused === 'not-found' || refused === 'warming-up')
+    return problem(reply, 'store-unavailable', WHY[refused]);
   return problem(reply, 'safety-rule', WHY[refused], { rule: rule ?? refused });
 }
 

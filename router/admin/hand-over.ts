@@ -5,6 +5,9 @@ import type { Monitor } from '../health/monitor.ts';
 import type { HealthEvent, HealthRecord } from '../health/record.ts';
 import { StoreUnavailable, type Change, type ChangeRefusal, type Store } from '../health/store.ts';
 
+/** What is no answer yet. */
+const PASSING = ['handover-undone', 'handover-under-way', 'warming-up'];
+
 /** How often it is asked for, and in which time: with the pauses between, a router that died has left the quorum by then. */
 const TRIES = 3;
 const LIMIT_MS = 15_000;
@@ -23,8 +26,8 @@ export type Undone = { refused: 'handover-undone'; waitingFor: string[] };
 export type HandOverAnswer = { record: HealthRecord } | ChangeRefusal | Undone;
 
 /**
- * The record, once the change is in force. A handover that was undone, and one that stands in the way, is no answer yet:
- * it is tried three times in all, within about 15 s. Rejects with `StoreUnavailable` when the store does not answer, or
+ * The record, once the change is in force. A handover that was undone, one that stands in the way, and a store that has
+ * not heard all routers yet, is no answer: it is tried three times in all, within about 15 s. Rejects with `StoreUnavailable` when the store does not answer, or
  * does not tell of the end in time (it may have happened then), and with the reason of `signal` when nobody waits any
  * more; a handover that is under way goes on all the same.
  */
@@ -36,9 +39,7 @@ export async function handOver(
   const lastStartMs = performance.now() + LIMIT_MS - change.handoverMs - TELLING_MS;
   for (let tries = 1; ; tries += 1) {
     const answer = await tryOnce(parts, change, signal);
-    const passing =
-      'refused' in answer &&
-      (answer.refused === 'handover-undone' || answer.refused === 'handover-under-way');
+    const passing = 'refused' in answer && PASSING.includes(answer.refused);
     const pauseMs = PAUSE_MS * tries * (0.9 + Math.random() * 0.2);
     if (!passing || tries === TRIES || performance.now() + pauseMs > lastStartMs) return answer;
     await pause(pauseMs, undefined, { signal });

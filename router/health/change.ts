@@ -11,7 +11,7 @@ import { tally } from './tally.ts';
 /** Run-time pins of one home: more of them belong into the fleet file. */
 export const PINS_MOST = 1_000;
 
-export type Situation = Pick<DecideInput, 'now' | 'live' | 'records' | 'handsOver'>;
+export type Situation = Pick<DecideInput, 'now' | 'live' | 'records' | 'handsOver' | 'warmingUp'>;
 
 /** `event` null: it is so already, and nothing changed. */
 export type ChangeOutcome = { record: HealthRecord; event: EventEntry | null } | ChangeRefusal;
@@ -40,10 +40,12 @@ type Plan = {
 /** Answers the record in closing and its event, or why not. The budget does not bind an operator. */
 export function beginChange(change: Change, situation: Situation): ChangeOutcome {
   const { home, wish } = change;
-  const { records, handsOver } = situation;
+  const { records, handsOver, warmingUp } = situation;
   if (!isKnown(home, situation)) return refuse('not-found');
   if (wish.kind === 'cut-over' && !isKnown(wish.to, situation)) return refuse('not-found');
   if (!handsOver) return refuse('old-routers');
+  // Nothing that begins now could end before the machines are all heard.
+  if (warmingUp) return refuse('warming-up');
   const record = recordIn(records, home, change.neighbour);
   const gainer = wish.kind === 'cut-over' ? records.get(wish.to) : undefined;
   const underWay = [record, gainer].some((one) => one?.phase === 'closing') || isGaining(home, records);

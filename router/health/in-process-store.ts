@@ -78,7 +78,7 @@ class InProcessState {
   #held: ReadonlyMap<string, HeldWhy> = new Map();
   #lost: ReadonlyMap<string, number> = new Map();
   #revision = 0;
-  #heardSince = 0;
+  #heardSince: number | null = null;
 
   constructor(clock: () => number, warmUpMs: number) {
     this.#clock = clock;
@@ -121,7 +121,8 @@ class InProcessState {
   change(change: Change): { record: HealthRecord } | ChangeRefusal {
     const now = this.#clock();
     this.#forgetTheSilent(now);
-    const situation = { now, live: this.#live(), records: this.#records, handsOver: true };
+    const [live, warmingUp] = [this.#live(), this.#isWarmingUp(now)];
+    const situation = { now, live, records: this.#records, handsOver: true, warmingUp };
     const outcome = beginChange(change, situation);
     if ('refused' in outcome) return outcome;
     const { record, event } = outcome;
@@ -155,11 +156,15 @@ class InProcessState {
       }));
   }
 
+  #isWarmingUp(now: number): boolean {
+    return Math.abs(now - (this.#heardSince ?? now)) < this.#warmUpMs;
+  }
+
   #decide(now: number, beat: Beat): void {
     const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs } = beat;
     const machines = [...this.machines];
     const live = this.#live();
-    const warmingUp = Math.abs(now - this.#heardSince) < this.#warmUpMs;
+    const warmingUp = this.#isWarmingUp(now);
     // Before any verdict: nothing is to move for the sake of a tenant that is refused from now on.
     this.#quarantine.look({ now, live, warmingUp, accusations: beat.accusations });
     const decision = decide({

@@ -66,7 +66,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
 
   const wishing = {
     keys: keys.shared,
-    ask: (question: Record<string, unknown>) => ask({ ...question, ...beats.known() }),
+    ask: (question: Record<string, unknown>) => ask({ ...question, ...beats.known(), warmUpMs }),
     onMalformed: () => (malformed += 1),
   };
   const wishes = wishCaller(calls, wishing);

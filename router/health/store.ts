@@ -165,7 +165,8 @@ export type Change = {
 
 /**
  * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: it is
- * away by verdict · `old-routers`: a live router does not speak of handovers · `not-at-home`: a cut-over needs both homes
+ * away by verdict · `old-routers`: a live router does not speak of handovers ·
+ * `warming-up`: the machines are not all heard yet, ask again · `not-at-home`: a cut-over needs both homes
  * serving, with nobody away · `too-many-pins` · `third-cell`: a pin to neither the home nor its neighbour.
  */
 export type ChangeRefusal =
@@ -177,6 +178,7 @@ export type ChangeRefusal =
         | 'handover-under-way'
         | 'already-away'
         | 'old-routers'
+        | 'warming-up'
         | 'not-at-home'
         | 'third-cell'
         | 'too-many-pins';

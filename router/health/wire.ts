@@ -156,6 +156,7 @@ export const changeAnswer = z.union([
       'handover-under-way',
       'already-away',
       'old-routers',
+      'warming-up',
       'not-at-home',
       'third-cell',
       'too-many-pins',

@@ -44,6 +44,7 @@ const FREQUENT = `
   refused: target-down
   refused: target-drained
   refused: third-cell
+  refused: warming-up
 `
   .trim()
   .split(/\s*\n\s*/);

@@ -11,13 +11,17 @@ export class Situation {
   readonly lost = new Map<string, number>();
   readonly records = new Map<string, HealthRecord>();
   now = 0;
-  warm = false;
   #heardSince: number | null = null;
   #asking: Beat | null = null;
 
   clear(): void {
     for (const map of [this.beats, this.lost, this.records]) map.clear();
     this.#heardSince = null;
+  }
+
+  /** The machines were heard for long enough to be taken for all. */
+  get warm(): boolean {
+    return this.#heardSince !== null && Math.abs(this.now - this.#heardSince) >= 2_900;
   }
 
   /** The beat that is decided on. */
@@ -33,7 +37,6 @@ export class Situation {
     if (!recent || this.#heardSince === null) this.#heardSince = now;
     this.beats.set(beat.router, { at: now, beat });
     this.forgetTheSilent(now);
-    this.warm = Math.abs(now - this.#heardSince) >= 2_900;
   }
 
   forgetTheSilent(now: number): void {

@@ -29,6 +29,7 @@ export function changeRefusal(change: Change, record: HealthRecord, situation: S
   const { home, wish } = change;
   if (!isKnown(home, situation)) return 'not-found';
   if (wish.kind === 'cut-over' && !isKnown(wish.to, situation)) return 'not-found';
+  if (!situation.warm) return 'warming-up';
   const closing = [home, wish.kind === 'cut-over' ? wish.to : home].some(
     (one) => situation.recordOf(one).phase === 'closing',
   );

@@ -36,7 +36,7 @@ local function warmUp(state, machines, now)
     state.since = now
     redis.call('HSET', STATE, 'since', whole(now))
   end
-  state.warmingUp = math.abs(now - state.since) < ASK.warmUpMs
+  state.warmingUp = isWarmingUp(state, now)
 end
 
 local function forget(names)

@@ -1,7 +1,7 @@
 -- Begins a planned change for an operator: the record in closing, or why not. The same as change.ts.
 --
--- ARGV[1]  ASK also holds home, neighbour, cause, actor, reason, owner, expiresInMs, handoverMs, override (safety rules by
---          name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
+-- ARGV[1]  ASK also holds home, neighbour, cause, actor, reason, owner, expiresInMs, handoverMs, warmUpMs, override (safety
+--          rules by name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
 --          {kind: "cut-over", to, buckets, tenants, generation}
 --
 -- Returns {answer, rule to overrule or "", record as JSON or ""}: "done" (also where it is so already), the code of a
@@ -120,6 +120,8 @@ local votes, common, wish = count(live), commonProtocol(live), ASK.wish
 if not isKnown(ASK.home, state, votes) then return { 'not-found', '', '' } end
 if wish.kind == 'cut-over' and not isKnown(wish.to, state, votes) then return { 'not-found', '', '' } end
 if common < HANDOVERS then return { 'old-routers', '', '' } end
+-- Nothing that begins now could end before the machines are all heard.
+if isWarmingUp(state, now) then return { 'warming-up', '', '' } end
 if isUnderWay(state) then return { 'handover-under-way', '', '' } end
 local record = recordIn(state, ASK.home, ASK.neighbour)
 local plan, why = plans[wish.kind](wish, record, state, votes, now)

@@ -63,6 +63,10 @@ local function readState()
   return state
 end
 
+local function isWarmingUp(state, now)
+  return math.abs(now - (state.since or now)) < ASK.warmUpMs
+end
+
 local function isPassive(state)
   return state.protocol > ASK.protocol
 end

@@ -134,7 +134,13 @@ class World {
   #begin(home: string, to: string, buckets: Range[]): HealthRecord {
     const change = changeOf(home, to, buckets, this.#generations.length);
     const live = this.#live();
-    const outcome = beginChange(change, { now: NOW, live, records: this.#records, handsOver: true });
+    const outcome = beginChange(change, {
+      now: NOW,
+      live,
+      records: this.#records,
+      handsOver: true,
+      warmingUp: false,
+    });
     if ('refused' in outcome) throw new Error(outcome.refused);
     return outcome.record;
   }
@@ -221,7 +227,7 @@ test('a cell that leaves gives each of its heirs all that is theirs by one range
     expect([buckets.length > 5_000, ranges.length]).toEqual([true, 1]);
     const live = new Map([['router-1', Object.fromEntries(FOUR.map((id) => [id, UP]))]]);
     const change = changeOf('cell-a', to, ranges, placement.generations);
-    const begun = beginChange(change, { now: NOW, live, records, handsOver: true });
+    const begun = beginChange(change, { now: NOW, live, records, handsOver: true, warmingUp: false });
     if ('refused' in begun) throw new Error(begun.refused);
     records.set('cell-a', opened(begun.record, NOW));
     expect(recordOf('cell-a').moved).toHaveLength(done + 1);

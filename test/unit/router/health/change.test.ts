@@ -39,13 +39,15 @@ function asked(
     votes = ALL_UP,
     records = [],
     handsOver = true,
+    warmingUp = false,
   }: {
     votes?: Record<string, Vote>;
     records?: HealthRecord[];
     handsOver?: boolean;
+    warmingUp?: boolean;
   } = {},
 ) {
-  const situation = { now: NOW, live: liveOf([votes]), handsOver };
+  const situation = { now: NOW, live: liveOf([votes]), handsOver, warmingUp };
   return beginChange(
     { ...CHANGE, wish, ...more },
     { ...situation, records: new Map(records.map((one) => [one.home, one])) },
@@ -170,6 +172,10 @@ test('one handover of a home at a time, and none while it gains buckets', () => 
 
 test('nothing begins while a live machine does not speak of handovers', () => {
   expect(asked(share(20), {}, { handsOver: false })).toEqual({ refused: 'old-routers', rule: null });
+});
+
+test('nothing begins while the machines are not all heard: it could not end', () => {
+  expect(asked(share(20), {}, { warmingUp: true })).toEqual({ refused: 'warming-up', rule: null });
 });
 
 test('a home that nobody heard of is not found, nor is a new one', () => {
