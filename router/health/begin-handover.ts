@@ -3,6 +3,7 @@ import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } fr
 import { causeWithPin, closing, leansOn } from './handover.ts';
 import type { HealthRecord, HomeRule, Pin } from './record.ts';
 import { servedBy } from './served-by.ts';
+import { isTaken } from './stand-in.ts';
 import { tally } from './tally.ts';
 import { stepHome, waited } from './way-home.ts';
 
@@ -72,20 +73,21 @@ function unpin(record: HealthRecord, tenant: string, input: DecideInput): Change
 }
 
 /**
- * The neighbour that the fleet file wants, once nobody is away and all live machines have the file: no tenant changes cell
- * by it, so that one change is enough.
+ * The neighbour that the fleet file wants, once nobody is away, neither of this home nor of another one at that cell, and all
+ * live machines have the file: no tenant changes cell by it, so that one change is enough.
  */
 export function changeNeighbour(
   record: HealthRecord,
   { neighbour }: HomeRule,
   records: ReadonlyMap<string, HealthRecord>,
-  { live, now, oneFleet }: DecideInput,
+  { live, now, oneFleet, homes }: DecideInput,
 ): Changed | null {
   if (!oneFleet || record.neighbour === neighbour || neighbour === record.home || !isQuiet(record))
     return null;
   if (neighbour !== null) {
     if (tally(live, neighbour).verdict !== 'up') return null;
     if (leansOn(recordIn(records, neighbour), record.home)) return null;
+    if (isTaken(neighbour, records, homes)) return null;
   }
   const next: HealthRecord = { ...record, neighbour, epoch: record.epoch + 1, cause: 'move', since: now };
   const reason = `neighbour ${neighbour ?? 'none'} instead of ${record.neighbour ?? 'none'} by the fleet file`;

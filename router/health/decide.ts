@@ -3,8 +3,9 @@ import { beginStep, changeNeighbour } from './begin-handover.ts';
 import { withinBudget } from './budget.ts';
 import { atOnce, eventOf, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { endHandover } from './end-handover.ts';
-import { leansOn, putBack, standing } from './handover.ts';
+import { putBack, standing } from './handover.ts';
 import type { EventEntry, HealthRecord, HeldWhy, HomeRule } from './record.ts';
+import { canStandIn } from './stand-in.ts';
 import { tally, type Tally } from './tally.ts';
 import { dwellMs, lostSince, neighbourLost } from './way-home.ts';
 
@@ -104,20 +105,6 @@ function heldBack(
   if (!canStandIn(record, records, input)) return 'no-target';
   if (isOnItsWayHome(record)) return null;
   return withinBudget(rule, records, input) ? null : 'budget';
-}
-
-/**
- * Whether the neighbour is up, and neither drained nor itself served by this home. Its own tenants may be away at
- * its own neighbour: they stay there, and that is no chain.
- */
-function canStandIn(
-  { home, neighbour }: HealthRecord,
-  records: ReadonlyMap<string, HealthRecord>,
-  { live }: DecideInput,
-): boolean {
-  if (neighbour === null || neighbour === home) return false;
-  const standIn = recordIn(records, neighbour);
-  return standIn.state !== 'drained' && !leansOn(standIn, home) && tally(live, neighbour).verdict === 'up';
 }
 
 /** Part of it has been away all the time: that it goes back is no further failover. */

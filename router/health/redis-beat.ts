@@ -12,6 +12,7 @@ const BEAT = script(
   ...VERDICT_PARTS,
   'end-handover',
   'way-home',
+  'stand-in',
   'begin-handover',
   'budget',
   'quarantine',

@@ -1,7 +1,7 @@
 // What is due by the rules of health, and what stands in its way: written down a second time, from the votes and the records.
 import type { Cause, CellState, HealthRecord, HomeRule, Vote } from '../../router/health/record.ts';
 import { servedBy } from '../../router/health/served-by.ts';
-import { asItWas, isQuiet, leansOn } from './verdict-records.ts';
+import { anyAway, asItWas, isQuiet, leansOn } from './verdict-records.ts';
 import type { Situation } from './verdict-situation.ts';
 
 type Down = Extract<Vote, { opinion: 'down' }>;
@@ -45,6 +45,7 @@ export function obstacle(record: HealthRecord, rule: HomeRule, situation: Situat
   if (neighbour === null || neighbour === home || !situation.is('up', neighbour)) return 'no-target';
   const standIn = situation.recordOf(neighbour);
   if (standIn.state === 'drained' || leansOn(standIn, home)) return 'no-target';
+  if (!situation.records.has(home) && hasGuestsOfBefore(neighbour, situation)) return 'no-target';
   return AWAY.includes(asItWas(record).state) ? null : overBudget(rule, situation);
 }
 
@@ -120,12 +121,31 @@ function unpinDue(record: HealthRecord, situation: Situation): Due | null {
   return able && caughtUp ? { kind: 'unpin', tenant, moves: true } : null;
 }
 
-/** Whether the home must take the neighbour that the fleet in force gives it. */
-export function isNeighbourDue(record: HealthRecord, rule: HomeRule, situation: Situation): boolean {
+/** Whether the home must take the neighbour that the fleet in force gives it, and what keeps it from that. */
+export function isNeighbourDue(
+  record: HealthRecord,
+  rule: HomeRule,
+  situation: Situation,
+): boolean | 'later' {
   const { home, neighbour } = rule;
   if (!situation.oneFleet || !situation.records.has(home) || !isQuiet(record)) return false;
   if (neighbour === record.neighbour || neighbour === home) return false;
-  return (
-    neighbour === null || (situation.is('up', neighbour) && !leansOn(situation.recordOf(neighbour), home))
-  );
+  if (neighbour === null) return true;
+  if (!situation.is('up', neighbour) || leansOn(situation.recordOf(neighbour), home)) return false;
+  return hasGuestsOfBefore(neighbour, situation) ? 'later' : true;
+}
+
+/** What a home that is held back is counted as. */
+export function namesOfHeld(why: string, record: HealthRecord, situation: Situation): string[] {
+  const { home, neighbour } = record;
+  const isNew = !situation.records.has(home) && neighbour !== null && situation.is('up', neighbour);
+  const taken = why === 'no-target' && isNew && hasGuestsOfBefore(neighbour, situation);
+  return taken ? [why, 'no-target, guests of before'] : [why];
+}
+
+/** Whether a home has somebody away at the cell, which the file gives to one home at most. */
+function hasGuestsOfBefore(cell: string, situation: Situation): boolean {
+  const named = situation.asking.homes.filter(({ neighbour }) => neighbour === cell);
+  const guests = [...situation.records.values()].filter((one) => one.neighbour === cell && anyAway(one));
+  return named.length < 2 && guests.length > 0;
 }

@@ -13,6 +13,7 @@ const FREQUENT = `
   forced
   forced in closing
   neighbour
+  neighbour, later
   step to 90
   step to 50
   step to 0
@@ -32,6 +33,7 @@ const FREQUENT = `
   gained
   budget
   no-target
+  no-target, guests of before
   suspect-release
   warming-up
   refused: already-away

@@ -9,6 +9,7 @@ import {
   isFailoverWanted,
   isNeighbourDue,
   isNeighbourLost,
+  namesOfHeld,
   obstacle,
 } from './verdict-due.ts';
 import { expectNoPact, Journeys, type Opening } from './verdict-invariants.ts';
@@ -103,14 +104,16 @@ export class VerdictModel {
         const why = isFailoverWanted(record, situation) ? obstacle(record, rule, situation) : null;
         expectSame(reply.held.find(({ home }) => home === rule.home)?.why ?? null, why);
         if (why === null) expectSame(isFailoverWanted(record, situation), false);
-        else this.#count([why]);
+        else this.#count(namesOfHeld(why, record, situation));
       } else if (!situation.warm) continue;
       else if (stage === 0) {
         expectSame(isNeighbourLost(record, situation), false);
         expectSame(endDue(record, situation), null);
       } else if (!begun.has(rule.home)) {
         expectSame(beginningDue(record, situation), null);
-        expectSame(record.phase === 'open' && isNeighbourDue(record, rule, situation), false);
+        const neighbourDue = record.phase === 'open' && isNeighbourDue(record, rule, situation);
+        if (neighbourDue === 'later') this.#count(['neighbour, later']);
+        else expectSame(neighbourDue, false);
       }
     }
   }

@@ -49,14 +49,16 @@ local function beginStep(record, state, votes, now)
   return one
 end
 
--- The neighbour that the fleet file wants, once nobody is away and all live machines have the file.
-local function changeNeighbour(record, neighbour, state, votes, now)
+-- The neighbour that the fleet file wants, once nobody is away, neither of this home nor of another one at that cell, and all
+-- live machines have the file.
+local function changeNeighbour(record, neighbour, rules, state, votes, now)
   if record.neighbour == neighbour or neighbour == record.home or not isQuiet(record) then return nil end
   if neighbour then
     if tally(votes, neighbour).verdict ~= 'up' then return nil end
-    if leansOn(recordIn(state, neighbour), record.home) then return nil end
+    if leansOn(recordIn(state, neighbour), record.home) or isTaken(neighbour, rules, state) then return nil end
   end
   local one = stepped(state, record, { neighbour = textOrNull(neighbour), cause = '"move"' }, now)
+  one.isQuiet = true
   local change = { from = textOrNull(record.neighbour), to = textOrNull(neighbour) }
   one.said = { cause = 'move', details = { target = cjson.encode(one.record.target), neighbour = jsonObject(change) },
     reason = 'neighbour ' .. (neighbour or 'none') .. ' instead of ' .. (record.neighbour or 'none') .. ' by the fleet file' }

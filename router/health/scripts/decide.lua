@@ -2,13 +2,6 @@
 
 local RELAPSES_MOST = 10
 
-local function canStandIn(record, state, votes)
-  local neighbour = record.neighbour
-  if not neighbour or neighbour == record.home then return false end
-  local standIn = recordIn(state, neighbour)
-  return standIn.state ~= 'drained' and not leansOn(standIn, record.home) and tally(votes, neighbour).verdict == 'up'
-end
-
 -- Part of it has been away all the time: that it goes back is no further failover.
 local function isOnItsWayHome(record)
   local standing = putBack(record).state
@@ -23,10 +16,10 @@ local function isRelapse(record, now)
   return cameHome and record.since and math.abs(now - record.since) < dwellMs(record.relapses)
 end
 
-local function heldBack(record, rule, ofHome, state, votes, budget)
+local function heldBack(record, rule, ofHome, rules, state, votes, budget)
   if state.warmingUp then return 'warming-up' end
   if not ofHome.failover then return 'suspect-release' end
-  if not canStandIn(record, state, votes) then return 'no-target' end
+  if not canStandIn(record, rules, state, votes) then return 'no-target' end
   if not isOnItsWayHome(record) and not budget.allows(rule) then return 'budget' end
   return nil
 end
@@ -57,8 +50,8 @@ local function ended(record, rules, state, votes, now)
 end
 
 -- A home that is down goes to its neighbour, or is held back: the change, and the event of one that is held back anew.
-local function failedOver(record, rule, ofHome, state, votes, budget, now)
-  local why = heldBack(record, rule, ofHome, state, votes, budget)
+local function failedOver(record, rule, ofHome, rules, state, votes, budget, now)
+  local why = heldBack(record, rule, ofHome, rules, state, votes, budget)
   local news = why ~= state.held[rule.home]
   keep('held', rule.home, why, state)
   local cause, reason = ofHome.evidence, quorum(votes, ofHome.down, ofHome.reason)
@@ -80,6 +73,8 @@ local function decide(rules, state, votes, now)
   local changes, events = {}, {}
   local function change(one)
     changes[#changes + 1] = one
+    -- A quiet home has nobody away, neither before nor after.
+    if not one.isQuiet then state.hosts = nil end
     events[#events + 1] = eventJson(now, one.from, one.record, one.said, votes)
   end
 
@@ -100,7 +95,7 @@ local function decide(rules, state, votes, now)
       local ofHome = votes.down[rule.home] and tally(votes, rule.home)
       local record = ofHome and ofHome.verdict == 'down' and recordIn(state, rule.home, rule.neighbour)
       if record and (record.share < 100 or record.phase == 'closing') then
-        local one, event = failedOver(record, rule, ofHome, state, votes, budget, now)
+        local one, event = failedOver(record, rule, ofHome, rules, state, votes, budget, now)
         if one then
           change(one)
           budget.add(rule)
@@ -120,10 +115,10 @@ local function decide(rules, state, votes, now)
         local record = recordIn(state, home)
         if record.phase == 'open' then
           if votes.handsOver and not gaining[home] then one = beginStep(record, state, votes, now) end
-          if not one and votes.oneFleet then one = changeNeighbour(record, rule.neighbour, state, votes, now) end
+          if not one and votes.oneFleet then one = changeNeighbour(record, rule.neighbour, rules, state, votes, now) end
         end
       elseif votes.oneFleet and state.json[home] and not showsNeighbour(state.json[home], home, rule.neighbour) then
-        one = changeNeighbour(recordIn(state, home, rule.neighbour), rule.neighbour, state, votes, now)
+        one = changeNeighbour(recordIn(state, home, rule.neighbour), rule.neighbour, rules, state, votes, now)
       end
       if one then change(one) end
     end

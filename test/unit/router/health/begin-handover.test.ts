@@ -74,6 +74,8 @@ test('nothing begins for a home that gains buckets', () => {
   expect(begun(record, { records: [record, cutting] }).changed).toEqual([]);
 });
 
+/** What a record says whose tenants are at home again. */
+const SERVING = { state: 'serving', share: 0, target: 'cell-x' } as const;
 const NEXT = [{ home: 'cell-a', neighbour: 'cell-c', buckets: 1, zone: null }];
 
 test('a home that serves gets the neighbour that the fleet file wants', () => {
@@ -94,6 +96,33 @@ test.each<[string, HealthRecord, Partial<Situation>]>([
 test('a home does not get a neighbour that it stands in for', () => {
   const records = [HOME, { ...awayRecord('cell-c', 'cell-a', 2), cause: 'operator' as const }];
   expect(begun(HOME, { homes: NEXT, records }).changed).toEqual([]);
+});
+
+/** cell-x had cell-c before this file, and has its tenants there still; the file gives it another one. */
+const X_AWAY: HealthRecord = { ...awayRecord('cell-x', 'cell-c', 2), cause: 'operator' };
+const ruleOf = (home: string, neighbour: string) => ({ home, neighbour, buckets: 1, zone: null });
+const SWAPPED = [ruleOf('cell-a', 'cell-c'), ruleOf('cell-x', 'cell-b')];
+
+test.each<[string, HealthRecord]>([
+  ['has all of its tenants', X_AWAY],
+  ['has a tenant pinned', { ...X_AWAY, ...SERVING, pins: { acme: { cell: 'cell-c', until: NOW + 9 } } }],
+])('a home waits for its new neighbour while the one that had it before %s there', (_, record) => {
+  expect(begun(HOME, { homes: SWAPPED, records: [HOME, record] }).changed).toEqual([]);
+});
+
+test('once those are at home, it gets its new neighbour', () => {
+  const records = [HOME, { ...X_AWAY, ...SERVING, cause: 'recovered' as const }];
+  const { changed } = begun(HOME, { homes: SWAPPED, records });
+  expect(changed).toMatchObject([
+    { home: 'cell-a', neighbour: 'cell-c' },
+    { home: 'cell-x', neighbour: 'cell-b' },
+  ]);
+});
+
+test('a cell that the file gives to two homes may have the tenants of both', () => {
+  const homes = [ruleOf('cell-a', 'cell-c'), ruleOf('cell-x', 'cell-c')];
+  const { changed } = begun(HOME, { homes, records: [HOME, X_AWAY] });
+  expect(changed).toMatchObject([{ home: 'cell-a', neighbour: 'cell-c' }]);
 });
 
 test('a home fails over to the neighbour of its record, not to that of a file that is not in force', () => {

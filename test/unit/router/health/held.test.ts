@@ -32,6 +32,19 @@ test('a home without a neighbour that could stand in is held', () => {
   ]);
 });
 
+test('a home is held while its new neighbour has tenants of the home that had it before', () => {
+  const homes = [
+    { home: 'cell-a', neighbour: 'cell-c', buckets: 1, zone: null },
+    { home: 'cell-x', neighbour: 'cell-b', buckets: 1, zone: null },
+  ];
+  const votes = everyone({ 'cell-a': DOWN, 'cell-b': UP, 'cell-c': UP });
+  const records = [awayRecord('cell-x', 'cell-c', 2)];
+  const said = { homes, votes, records, maxFailedOver: 1 };
+  expect([...decideOf(said).held]).toEqual([['cell-a', 'no-target']]);
+  const homesOfC = homes.map((rule) => ({ ...rule, neighbour: 'cell-c' }));
+  expect(decideOf({ ...said, homes: homesOfC }).changed).toMatchObject([{ home: 'cell-a', share: 100 }]);
+});
+
 test('the first time, an event says so', () => {
   expect(decided(SUSPECT, UP).events).toEqual([
     {
