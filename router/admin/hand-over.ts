@@ -1,6 +1,7 @@
 // Asks the store for a handover and waits for its end, for as long as an operator may be expected to wait.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { opened } from '../health/handover.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { HealthEvent, HealthRecord } from '../health/record.ts';
 import { StoreUnavailable, type Change, type ChangeRefusal, type Store } from '../health/store.ts';
@@ -92,7 +93,7 @@ function carriesOut(record: HealthRecord, closing: HealthRecord): boolean {
     pins,
     moved,
   });
-  return record.phase === 'open' && isDeepStrictEqual(wanted(record), wanted(closing));
+  return record.phase === 'open' && isDeepStrictEqual(wanted(record), wanted(opened(closing, 0)));
 }
 
 function waitingForOf(end: HealthEvent | undefined): string[] {

@@ -2,7 +2,7 @@
 import { isGaining } from './begin-handover.ts';
 import { eventOf, handoverDetails, isQuiet, recordIn, type DecideInput, type Said } from './decision.ts';
 import { sizeOf } from './end-handover.ts';
-import { causeWithPin, closing, leansOn, without, type Aim } from './handover.ts';
+import { causeWithPin, closing, leansOn, type Aim } from './handover.ts';
 import type { Changing, EventEntry, HealthRecord } from './record.ts';
 import { servedBy } from './served-by.ts';
 import type { Change, ChangeRefusal, SafetyRule, Wish } from './store.ts';
@@ -121,7 +121,7 @@ function planCutOver({ wish, record, situation }: Asked<'cut-over'>): Plan | Cha
   if (to === record.home || !quiet) return refuse('not-at-home');
   const changing: Changing = { tenants, buckets };
   const moved = [
-    ...without(record.moved, changing, to),
+    ...record.moved,
     ...buckets.map((range) => ({ buckets: range, to, generation })),
     ...tenants.map((tenant) => ({ tenant, to })),
   ];

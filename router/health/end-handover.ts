@@ -1,11 +1,15 @@
 // How a handover ends: open once all have confirmed it, else undone. Pure; `scripts/end-handover.lua` decides the same.
 import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { opened, undone, without } from './handover.ts';
+import { changesPin } from './moved.ts';
 import type { HealthRecord } from './record.ts';
 import { sortedRouters } from './tally.ts';
 
 /** An event names this many of those that were waited for at most. */
 const WAITING_MOST = 20;
+
+/** Among those that are waited for: no machine has brought the cells the rule. */
+const CELLS = 'cells';
 
 /** The changes that end the handover of a closing record, of two homes where buckets change theirs; none: it goes on. */
 export function endHandover(
@@ -14,7 +18,7 @@ export function endHandover(
   input: DecideInput,
 ): Changed[] {
   const { handover, since } = record;
-  if (handover === null) return [undo(record, [], input)];
+  if (handover === null) return endAdopted(record, input);
   const waitingFor = missing(record, input);
   const gainer = handover.to === null ? null : gaining(handover.to, records, input);
   if (waitingFor.length === 0 && gainer === 'busy') return [undo(record, [`home ${handover.to}`], input)];
@@ -23,6 +27,20 @@ export function endHandover(
   const mayTakeMs = handover.until - (since ?? input.now);
   const over = Math.abs(input.now - (since ?? input.now)) >= mayTakeMs;
   return over ? [undo(record, waitingFor, input)] : [];
+}
+
+/**
+ * A closing record that only a cell has told of goes back to what its share and its moves were. What a pin was nobody knows:
+ * it becomes what it says, once all machines hold its tenant and have nothing of it inside either cell, be it late.
+ */
+function endAdopted(record: HealthRecord, input: DecideInput): Changed[] {
+  if (!changesPin(record)) return [undo(record, [], input)];
+  if (missing(record, input).some((one) => one !== CELLS)) return [];
+  const { record: next, said } = open(record, input);
+  const [tenant = ''] = record.changing?.tenants ?? [];
+  const cell = Object.hasOwn(next.pins, tenant) ? (next.pins[tenant]?.cell ?? null) : null;
+  const details = { ...said.details, pin: { tenant, cell } };
+  return [{ record: next, said: { ...said, reason: 'nobody knows what it was before', details } }];
 }
 
 /** Who has not confirmed yet: machines that have requests inside, or do not answer, and the cells if no machine has reached them. */
@@ -37,7 +55,7 @@ function missing({ home, epoch }: HealthRecord, { live, confirmations }: DecideI
     if (!speaksOfIt) waitingFor.push(`${router}: no answer`);
     else if (!one.held) waitingFor.push(`${router}: requests inside`);
   }
-  if (!ready) waitingFor.push('cells');
+  if (!ready) waitingFor.push(CELLS);
   return waitingFor;
 }
 

@@ -1,4 +1,5 @@
 // The steps of a handover, each from one record to the next: closing, then open or undone. Pure; `scripts/handover.lua` takes the same ones.
+import { movedSoFar } from './moved.ts';
 import type { Cause, CellState, Changing, Handover, HealthRecord, Moved } from './record.ts';
 
 /** What a closing record changes beside its phase; what is absent stays. */
@@ -43,10 +44,21 @@ export function opened(record: HealthRecord, now: number): HealthRecord {
     epoch: epoch + 1,
     operation: share === 0 || share === 100 ? null : operation,
     since: now,
+    moved: movedAfter(record),
     changing: null,
     undone: 0,
     handover: null,
   };
+}
+
+/**
+ * What has moved once the handover is open: what it has entered, and of what was entered before for the same cell only what
+ * is left. While it is closing both are there, so that a cell shows, too, what was before.
+ */
+function movedAfter({ moved, changing, handover }: HealthRecord): Moved[] {
+  if (changing === null || handover === null || handover.to === null) return moved;
+  const { length } = handover.from.moved;
+  return [...without(moved.slice(0, length), changing, handover.to), ...moved.slice(length)];
 }
 
 /** The other end: every tenant has the cell again that it had. */
@@ -62,7 +74,7 @@ export function undone(record: HealthRecord, now: number): HealthRecord {
 
 /**
  * The record as it was before its handover, at the same epoch; one that is open as it is. A closing record that only a
- * cell has told of does not say what it was: its share does.
+ * cell has told of does not say what it was: its share does, and the order of what has moved. Pins stay as they are to be.
  */
 export function putBack(record: HealthRecord): HealthRecord {
   if (record.phase === 'open') return record;
@@ -71,6 +83,7 @@ export function putBack(record: HealthRecord): HealthRecord {
     state: share === 100 ? ('failed-over' as const) : ('serving' as const),
     target: share > 0 ? (neighbour ?? home) : home,
     operation: share === 0 || share === 100 ? null : record.operation,
+    moved: [...movedSoFar(record)],
   };
   return { ...record, ...(handover?.from ?? guessed), share, phase: 'open', changing: null, handover: null };
 }

@@ -1,5 +1,5 @@
 // What was moved to other homes, read off the records. Pure.
-import type { HealthRecord, Moved } from './record.ts';
+import type { Changing, HealthRecord, Moved } from './record.ts';
 
 /** What of a record tells of moves. */
 export type Moves = Pick<HealthRecord, 'phase' | 'moved' | 'changing' | 'handover'>;
@@ -9,7 +9,26 @@ export function movedSoFar({ phase, moved, changing, handover }: Moves): readonl
   if (phase === 'open' || changing === null) return moved;
   if (handover !== null) return handover.from.moved;
   // A cell told of it, and cells are not told what was before: what is changing was entered last.
-  return moved.slice(0, Math.max(0, moved.length - changing.buckets.length - changing.tenants.length));
+  return moved.slice(0, moved.length - entered(moved, changing));
+}
+
+/**
+ * Whether it is a pin that changes by a closing record that only a cell has told of. A cut-over has entered its tenants in
+ * `moved`, and one that was moved to another home has no pin here.
+ */
+export function changesPin({ moved, changing }: Pick<Moves, 'moved' | 'changing'>): boolean {
+  return changing !== null && changing.tenants.length > 0 && entered(moved, changing) === 0;
+}
+
+/** How many entries a closing cut-over has added, the last ones: of a pin that changes none is there. */
+function entered(moved: readonly Moved[], { buckets, tenants }: Changing): number {
+  const names = [...buckets.map(String), ...tenants];
+  const first = moved.length - names.length;
+  const areThese = names.every((name, i) => {
+    const entry = moved[first + i];
+    return entry !== undefined && name === ('tenant' in entry ? entry.tenant : String(entry.buckets));
+  });
+  return areThese ? names.length : 0;
 }
 
 /**

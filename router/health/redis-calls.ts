@@ -15,10 +15,10 @@ export const VERDICT_PARTS: readonly string[] = [
   'machines',
   'tally',
   'events',
+  'moved',
   'handover',
   'hash',
   'served-by',
-  'moved',
 ];
 
 /** Reads `scripts/<name>.lua` of each name, and joins them in this order: Redis' scripts can not load one another. */

@@ -1,7 +1,7 @@
 // What is due by the rules of health, and what stands in its way: written down a second time, from the votes and the records.
 import type { Cause, CellState, HealthRecord, HomeRule, Vote } from '../../router/health/record.ts';
 import { servedBy } from '../../router/health/served-by.ts';
-import { anyAway, asItWas, isQuiet, leansOn } from './verdict-records.ts';
+import { anyAway, asItWas, isPinChange, isQuiet, leansOn } from './verdict-records.ts';
 import type { Situation } from './verdict-situation.ts';
 
 type Down = Extract<Vote, { opinion: 'down' }>;
@@ -21,13 +21,19 @@ export function isNeighbourLost(record: HealthRecord, situation: Situation): boo
 /** How the handover must end now; null: it may go on. */
 export function endDue(record: HealthRecord, situation: Situation): 'open' | 'undone' | null {
   if (record.phase === 'open') return null;
-  if (record.handover === null) return 'undone';
+  if (record.handover === null) return adoptedDue(record, situation);
   const { to, until } = record.handover;
   if (situation.isConfirmed(record)) {
     return to === null || isQuiet(situation.recordOf(to)) ? 'open' : 'undone';
   }
   const since = record.since ?? situation.now;
   return Math.abs(situation.now - since) >= until - since ? 'undone' : null;
+}
+
+/** What it was before is told by its share and by what had moved, but not by its pins. */
+function adoptedDue(record: HealthRecord, situation: Situation): 'open' | 'undone' | null {
+  if (!isPinChange(record)) return 'undone';
+  return situation.confirmationsOf(record).every((one) => one?.held === true) ? 'open' : null;
 }
 
 /** Whether all of its tenants ought to be at its neighbour, and are not. */

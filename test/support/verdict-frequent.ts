@@ -4,6 +4,8 @@ const FREQUENT = `
   opened
   undone
   undone, adopted
+  undone, adopted cut-over
+  opened, adopted
   failover
   failover in closing
   relapse

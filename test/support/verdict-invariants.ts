@@ -1,4 +1,5 @@
 // What no history may break, whatever the rules of the moment: containment, one server at a time, one flip a travel.
+import { isDeepStrictEqual } from 'node:util';
 import { bucketOf } from '../../router/placement/hash.ts';
 import type { HealthRecord } from '../../router/health/record.ts';
 import { servedBy } from '../../router/health/served-by.ts';
@@ -21,7 +22,8 @@ function expectContained(record: HealthRecord): void {
   for (const tenant of TENANTS) {
     expectOneOf(servedBy(record, tenant), phase === 'open' ? pair : [...pair, null]);
   }
-  for (const bucket of TENANTS.map(bucketOf)) {
+  // While it is closing, a cut-over's entries are there beside those that they replace.
+  for (const bucket of phase === 'open' ? TENANTS.map(bucketOf) : []) {
     const holding = moved.filter(
       (one) => 'buckets' in one && one.buckets[0] <= bucket && bucket <= one.buckets[1],
     );
@@ -34,14 +36,20 @@ function expectContained(record: HealthRecord): void {
 /** Follows each home from one open record to the next. */
 export class Journeys {
   readonly #journeys = new Map<string, Journey>();
+  readonly #before = new Map<string, Journey>();
 
+  /** What was known of closing records still says what they come from, when a cell alone tells of them. */
   clear(): void {
+    for (const [home, journey] of this.#journeys) this.#before.set(home, journey);
     this.#journeys.clear();
   }
 
   /** Starts anew: a record that was brought back says nothing of how it came about. */
   begin(record: HealthRecord): void {
-    this.#journeys.set(record.home, { open: asItWas(record), closing: null, travel: null });
+    const known = this.#before.get(record.home);
+    const isKnown = known?.closing != null && isSameRule(known.closing, record);
+    const open = isKnown ? known.open : asItWas(record);
+    this.#journeys.set(record.home, { open, closing: null, travel: null });
     if (record.phase === 'closing') this.#closing(record, this.#of(record));
   }
 
@@ -66,14 +74,14 @@ export class Journeys {
     expectSame(journey.closing, null);
     for (const tenant of TENANTS) {
       const server = serverOf(record, tenant);
-      if (server !== null && record.handover !== null) expectSame(server, serverOf(journey.open, tenant));
+      if (server !== null) expectSame(server, serverOf(journey.open, tenant));
     }
     journey.closing = record;
   }
 
   #opened(record: HealthRecord, journey: Journey, how: Opening, gained: HealthRecord | null): void {
     const changed = TENANTS.filter((tenant) => serverOf(record, tenant) !== serverOf(journey.open, tenant));
-    if (how === 'undone' && journey.closing?.handover !== null) expectSame(changed, []);
+    if (how === 'undone') expectSame(changed, []);
     if (how === 'unmoved') {
       for (const tenant of changed) expectSame(gained === null ? 'kept' : serverOf(gained, tenant), null);
     }
@@ -102,6 +110,12 @@ export class Journeys {
       journey.travel?.flipped.add(tenant);
     }
   }
+}
+
+/** Whether cells would show the same of both. */
+function isSameRule(one: HealthRecord, other: HealthRecord): boolean {
+  const unknown = { since: null, cause: null, relapses: 0, undone: 0, handover: null };
+  return isDeepStrictEqual({ ...one, ...unknown }, { ...other, ...unknown });
 }
 
 /** No two cells stand in for one another: whichever died, its own tenants and its guests would be lost together. */

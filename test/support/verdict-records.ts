@@ -7,15 +7,27 @@ import { PLACED } from './verdict-operators.ts';
 /** The record as it was before the handover that is under way; one that is open as it is. */
 export function asItWas(record: HealthRecord): HealthRecord {
   if (record.phase === 'open') return record;
-  const { shareBefore: share, home, neighbour, operation } = record;
+  const { shareBefore: share, home, neighbour, operation, moved } = record;
   const state: CellState = share === 100 ? 'failed-over' : 'serving';
   const partly = share > 0 && share < 100;
   const from = record.handover?.from ?? {
     state,
     target: share > 0 ? (neighbour ?? home) : home,
     operation: partly ? operation : null,
+    moved: isPinChange(record) ? moved : moved.slice(0, moved.length - sizeOfCutOver(record)),
   };
   return { ...record, ...from, share, phase: 'open', changing: null, handover: null };
+}
+
+/** Whether a closing record is about a tenant's pin: a cut-over has entered what it moves, last of all. */
+export function isPinChange({ changing, moved }: HealthRecord): boolean {
+  const [tenant] = changing?.tenants.slice(-1) ?? [];
+  const last = moved.at(-1);
+  return tenant !== undefined && !(last !== undefined && 'tenant' in last && last.tenant === tenant);
+}
+
+function sizeOfCutOver({ changing }: HealthRecord): number {
+  return changing === null ? 0 : changing.buckets.length + changing.tenants.length;
 }
 
 /** Whether a share of the home's tenants is at `cell`, comes to be there, or comes back when a handover is undone. */

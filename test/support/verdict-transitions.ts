@@ -38,11 +38,15 @@ type Judge = (change: Change, situation: Situation) => HealthRecord;
 
 /** What each kind demands, and the record that it makes, but for its epoch and its time. */
 const JUDGES: Record<Kind, Judge> = {
-  opened({ before }, situation) {
+  opened({ before, after }, situation) {
     expectSame(endDue(before, situation), 'open');
-    const { share, operation } = before;
+    const { share, operation, handover } = before;
+    for (const tenant of TENANTS) {
+      if (takes(before, tenant)) expectSame(serverOf(after, tenant), `home ${handover?.to}`);
+    }
+    const moved = handover?.to == null ? before.moved : after.moved;
     const end = { phase: 'open', changing: null, handover: null, undone: 0 } as const;
-    return { ...before, ...end, operation: share % 100 === 0 ? null : operation };
+    return { ...before, ...end, moved, operation: share % 100 === 0 ? null : operation };
   },
   undone({ before }, situation) {
     expectSame(endDue(before, situation), 'undone');
@@ -145,7 +149,10 @@ export function nameOf(kind: Kind, { before, after }: Change): string[] {
   const inClosing = before.phase === 'closing' ? ' in closing' : '';
   if (kind === 'lost') return [was.share % 100 === 0 ? kind : `${kind} with a share`, `lost${inClosing}`];
   if (kind === 'failover') return [`failover${inClosing}`, ...(after.relapses > 0 ? ['relapse'] : [])];
-  if (kind === 'undone') return [before.handover === null ? 'undone, adopted' : kind];
+  if (kind === 'undone' && before.handover === null) {
+    return ['undone, adopted', ...(before.changing === null ? [] : ['undone, adopted cut-over'])];
+  }
+  if (kind === 'opened' && before.handover === null) return [kind, 'opened, adopted'];
   if (kind === 'opened') return [kind, ...(before.handover?.to == null ? [] : ['cut over'])];
   if (kind !== 'begun') return [kind];
   if (after.share === before.share) return ['pin expiry'];

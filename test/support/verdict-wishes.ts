@@ -162,7 +162,7 @@ function changingOf(wish: Wish): HealthRecord['changing'] {
 /** What of a record the wish changes. `after`: what is moved is looked at tenant by tenant, not as it is written. */
 function aimOf(
   { wish, expiresInMs }: Change,
-  { pins, state, cause }: HealthRecord,
+  { pins, state, cause, moved }: HealthRecord,
   now: number,
   after: HealthRecord,
 ): Partial<HealthRecord> {
@@ -176,6 +176,7 @@ function aimOf(
       const opened: HealthRecord = { ...after, phase: 'open', changing: null };
       if (takes(after, tenant)) expectSame(serverOf(opened, tenant), `home ${wish.to}`);
     }
+    expectSame(after.moved.slice(0, moved.length), moved);
     return { moved: after.moved };
   }
   const { [wish.tenant]: _, ...others } = pins;

@@ -74,7 +74,7 @@ plans['cut-over'] = function(wish, record, state, votes)
   local to = wish.to
   local quiet = isQuiet(record) and isQuiet(recordIn(state, to)) and not next(record.pins)
   if to == record.home or not quiet then return nil, 'not-at-home' end
-  local moved = without(rawFields(jsonOf(state, record)).moved, wish, to)
+  local moved = partsOf(rawFields(jsonOf(state, record)).moved)
   for _, range in ipairs(wish.buckets) do
     moved[#moved + 1] = jsonObject({ buckets = rangeJson(range), to = cjson.encode(to), generation = whole(wish.generation) })
   end

@@ -1,6 +1,7 @@
 -- How a handover ends: open once all have confirmed it, else undone. The same as end-handover.ts.
 
 local WAITING_MOST = 20
+local CELLS = 'cells'
 
 -- Who has not confirmed yet, in words.
 local function missing(record, votes)
@@ -14,7 +15,7 @@ local function missing(record, votes)
       waitingFor[#waitingFor + 1] = machine.id .. ': requests inside'
     end
   end
-  if not ready then waitingFor[#waitingFor + 1] = 'cells' end
+  if not ready then waitingFor[#waitingFor + 1] = CELLS end
   return waitingFor
 end
 
@@ -35,6 +36,20 @@ local function undo(record, waitingFor, state, now)
   details.waitingFor = jsonTexts({ unpack(waitingFor, 1, math.min(#waitingFor, WAITING_MOST)) })
   one.said = saidAtEnd(record, 'nobody knows what it was to become', details)
   return one
+end
+
+-- A closing record that only a cell has told of goes back to what its share and its moves were. What a pin was nobody knows:
+-- it becomes what it says, once all machines hold its tenant and have nothing of it inside either cell, be it late.
+local function endAdopted(record, state, votes, now)
+  if not changesPin(record) then return { undo(record, {}, state, now) } end
+  for _, one in ipairs(missing(record, votes)) do
+    if one ~= CELLS then return {} end
+  end
+  local one, tenant = open(record, state, now), record.changing.tenants[1] or ''
+  local pin = one.record.pins[tenant]
+  one.said.reason = 'nobody knows what it was before'
+  one.said.details.pin = jsonObject({ tenant = cjson.encode(tenant), cell = textOrNull(pin and pin.cell) })
+  return { one }
 end
 
 -- The new home's epoch rises, too; what it had moved away before and now gets back is its own again.
@@ -60,7 +75,7 @@ end
 -- The changes that end the handover of a closing record, of two homes where buckets change theirs; none: it goes on.
 local function endHandover(record, rules, state, votes, now)
   local handover, since = record.handover, record.since or now
-  if not handover then return { undo(record, {}, state, now) } end
+  if not handover then return endAdopted(record, state, votes, now) end
   local waitingFor = missing(record, votes)
   if #waitingFor == 0 then
     local gainer = gainerOf(handover, rules, state)

@@ -27,6 +27,7 @@ local function puttingBack(state, record)
   else
     changes.state, changes.target = cjson.encode(before.state), cjson.encode(before.target)
     changes.operation = wholeOrNull(before.operation)
+    changes.moved = movedSoFar(record, rawFields(jsonOf(state, record)).moved)
   end
   changes.share, changes.phase = cjson.encode(before.share), '"open"'
   changes.changing, changes.handover = 'null', 'null'
@@ -69,6 +70,9 @@ end
 local function opened(state, record, now)
   local changes = { phase = '"open"', changing = 'null', undone = '0', handover = 'null' }
   if record.share == 0 or record.share == 100 then changes.operation = 'null' end
+  if record.changing and record.handover and record.handover.to then
+    changes.moved = movedAfter(record, rawFields(jsonOf(state, record)).moved)
+  end
   return stepped(state, record, changes, now)
 end
 

@@ -1,4 +1,4 @@
--- What was moved to other homes, less what came back: `without` and `sizeOf` of handover.ts and end-handover.ts.
+-- What was moved to other homes, less what came back: as moved.ts, `without` of handover.ts and `sizeOf` of end-handover.ts.
 
 -- A range less another one: none, one or two ranges.
 local function lessThan(range, taken, left)
@@ -55,4 +55,40 @@ local function changingJson(changing)
   local ranges = {}
   for i, range in ipairs(changing.buckets) do ranges[i] = rangeJson(range) end
   return jsonObject({ tenants = jsonTexts(changing.tenants), buckets = jsonList(ranges) })
+end
+
+-- How many entries a closing cut-over has added, the last ones: of a pin that changes none is there.
+local function entered(record)
+  local buckets, tenants = record.changing.buckets, record.changing.tenants
+  local number = #buckets + #tenants
+  local first = #record.moved - number
+  if first < 0 then return 0 end
+  for i, range in ipairs(buckets) do
+    local entry = record.moved[first + i].buckets
+    if not entry or entry[1] ~= range[1] or entry[2] ~= range[2] then return 0 end
+  end
+  for i, tenant in ipairs(tenants) do
+    if record.moved[first + #buckets + i].tenant ~= tenant then return 0 end
+  end
+  return number
+end
+
+-- What had moved before a closing record that only a cell has told of, as JSON.
+local function movedSoFar(record, json)
+  local parts = partsOf(json)
+  local number = record.changing and #parts - entered(record) or #parts
+  return '[' .. table.concat(parts, ',', 1, number) .. ']'
+end
+
+-- What has moved once a cut-over is open, as JSON: what it has entered, and what is left of what was entered before.
+local function movedAfter(record, json)
+  local parts, length = partsOf(json), #record.handover.from.moved
+  local moved = without('[' .. table.concat(parts, ',', 1, length) .. ']', record.changing, record.handover.to)
+  for i = length + 1, #parts do moved[#moved + 1] = parts[i] end
+  return jsonList(moved)
+end
+
+-- Whether it is a pin that changes by a closing record that only a cell has told of.
+local function changesPin(record)
+  return record.changing ~= nil and #record.changing.tenants > 0 and entered(record) == 0
 end

@@ -1,18 +1,32 @@
 // How handovers end: who must have confirmed, and what happens when somebody has not.
 import { expect, test } from 'vitest';
+import { beginChange } from '../../../../router/health/change.ts';
 import { closing } from '../../../../router/health/handover.ts';
 import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
-import type { Confirmation } from '../../../../router/health/store.ts';
+import type { Confirmation, Wish } from '../../../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, UP } from '../../../support/machine.ts';
-import { decided, everyone, NOW } from '../../../support/verdict.ts';
+import { decided, everyone, liveOf, NOW } from '../../../support/verdict.ts';
 
 const TERMS = { until: NOW + 2_000, actor: 'ada', reason: 'disk swap', to: null };
 const DRAIN = { state: 'drained', share: 100, deadline: NOW + 9_000, cause: 'operator' } as const;
 const HOME: HealthRecord = initialRecord('cell-a', 'cell-b');
 const DRAINING = closing(HOME, DRAIN, null, TERMS, NOW);
+const RANGE: [number, number] = [0, 99];
 const ALL_UP = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };
 const HELD: Confirmation = { epoch: 2, held: true, ready: false };
 const READY: Confirmation = { epoch: 2, held: true, ready: true };
+
+/** The record in closing by a cut-over that an operator asked for. */
+function cutOver(record: HealthRecord, wish: Wish): HealthRecord {
+  const { home, neighbour } = record;
+  const words = { actor: 'ada', reason: 'test', owner: 'core', override: [], cause: 'move' as const };
+  const change = { home, neighbour, wish, ...words, expiresInMs: 0, handoverMs: 2_000 };
+  const records = new Map([[home, record]]);
+  const live = liveOf(everyone(ALL_UP));
+  const begun = beginChange(change, { now: NOW, live, records, handsOver: true, warmingUp: false });
+  if ('refused' in begun) throw new Error(begun.refused);
+  return begun.record;
+}
 
 /** One entry a machine: what it says of cell-a's handover, or nothing. */
 function ended(
@@ -92,6 +106,47 @@ test('a closing record that only a cell has told of is undone', () => {
   ]);
 });
 
+const PINS = { acme: { cell: 'cell-b', until: NOW + 9_000 } };
+const PINNING = closing(HOME, { pins: PINS }, { tenants: ['acme'], buckets: [] }, TERMS, NOW);
+/** As a cell shows it. */
+const adopted = (record: HealthRecord): HealthRecord => ({ ...record, cause: null, handover: null });
+
+test('a pin that only a cell has told of stays closing while a machine may have requests inside', () => {
+  const record = adopted(PINNING);
+  for (const told of [null, { ...HELD, held: false }, { ...HELD, epoch: 1 }]) {
+    expect(ended([HELD, told], { record, now: NOW + 9_000 }).changed).toEqual([]);
+  }
+});
+
+test('once all machines hold its tenant, it is what it says, and nothing is called undone', () => {
+  const { changed, events } = ended([HELD, HELD], { record: adopted(PINNING) });
+  expect(changed).toMatchObject([{ phase: 'open', pins: PINS, changing: null, undone: 0, epoch: 3 }]);
+  expect(events).toMatchObject([
+    { actor: 'quorum', details: { phase: 'open', pin: { tenant: 'acme', cell: 'cell-b' } } },
+  ]);
+});
+
+test('the end of a pin that only a cell has told of is no undo either, whatever was moved before', () => {
+  const moved: HealthRecord['moved'] = [{ tenant: 'bolt', to: 'cell-c' }];
+  const pinned = { ...HOME, pins: PINS, moved };
+  const record = adopted(closing(pinned, { pins: {} }, { tenants: ['acme'], buckets: [] }, TERMS, NOW));
+  const { changed, events } = ended([HELD], { record });
+  expect(changed).toMatchObject([{ phase: 'open', pins: {}, moved }]);
+  expect(events).toMatchObject([{ details: { phase: 'open', pin: { tenant: 'acme', cell: null } } }]);
+});
+
+test('a cut-over that only a cell has told of moves nothing, and takes nothing back', () => {
+  const before: HealthRecord['moved'] = [
+    { buckets: [10, 19], to: 'cell-c', generation: 2 },
+    { tenant: 'bolt', to: 'cell-b' },
+  ];
+  const wish: Wish = { kind: 'cut-over', to: 'cell-c', buckets: [RANGE], tenants: ['acme'], generation: 2 };
+  const record = adopted(cutOver({ ...HOME, moved: before }, wish));
+  const { changed, events } = ended([null], { record });
+  expect(changed).toMatchObject([{ phase: 'open', moved: before, changing: null }]);
+  expect(events).toMatchObject([{ details: { phase: 'undone' } }]);
+});
+
 test('a handover whose home dies ends in a failover, one whose neighbour dies at home', () => {
   const dead = (cell: string) =>
     decided({
@@ -105,7 +160,6 @@ test('a handover whose home dies ends in a failover, one whose neighbour dies at
   ]);
 });
 
-const RANGE: [number, number] = [0, 99];
 const CUTTING = closing(
   HOME,
   { moved: [{ buckets: RANGE, to: 'cell-c', generation: 2 }], cause: 'move' },
@@ -127,4 +181,20 @@ test('a cut-over to a home whose tenants are away is undone', () => {
   const others = [awayRecord('cell-c', 'cell-a', 5)];
   const { changed } = ended([READY], { record: CUTTING, others });
   expect(changed).toMatchObject([{ home: 'cell-a', epoch: 3, moved: [], changing: null, undone: 1 }]);
+});
+
+test('a cut-over that opens replaces what was moved to the same cell before', () => {
+  const moved: HealthRecord['moved'] = [
+    { buckets: [10, 19], to: 'cell-c', generation: 2 },
+    { buckets: [90, 109], to: 'cell-c', generation: 2 },
+    { buckets: [10, 19], to: 'cell-b', generation: 2 },
+  ];
+  const wish: Wish = { kind: 'cut-over', to: 'cell-c', buckets: [RANGE], tenants: [], generation: 3 };
+  const record = cutOver({ ...HOME, moved }, wish);
+  expect(record.moved).toHaveLength(4);
+  expect(ended([READY], { record }).changed[0]?.moved).toEqual([
+    { buckets: [100, 109], to: 'cell-c', generation: 2 },
+    { buckets: [10, 19], to: 'cell-b', generation: 2 },
+    { buckets: RANGE, to: 'cell-c', generation: 3 },
+  ]);
 });
