@@ -1,7 +1,7 @@
 // The handovers that begin by themselves: steps home, pins that expire; and a new neighbour. Pure; `scripts/begin-handover.lua`.
 import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { causeWithPin, closing, leansOn } from './handover.ts';
-import type { HealthRecord, HomeRule, Pin } from './record.ts';
+import type { HealthRecord, HomeRule } from './record.ts';
 import { servedBy } from './served-by.ts';
 import { isTaken } from './stand-in.ts';
 import { tally } from './tally.ts';
@@ -32,16 +32,20 @@ export function isGaining(home: string, records: ReadonlyMap<string, HealthRecor
   return false;
 }
 
-/** The pin that expired first, the first by name of several. */
+/**
+ * The end of the pin that expired first, the first by name of several. One whose tenant can not change cell now does not keep
+ * the others: they are tried in turn, beginning a pin later after each handover that was undone.
+ */
 function expirePin(record: HealthRecord, input: DecideInput): Changed | null {
   if (!waited(record, 0, input)) return null;
-  let oldest: [string, Pin] | null = null;
-  for (const [tenant, pin] of Object.entries(record.pins)) {
-    if (pin.until > input.now) continue;
-    const [known, { until }] = oldest ?? [tenant, { until: Number.POSITIVE_INFINITY }];
-    if (pin.until < until || (pin.until === until && tenant < known)) oldest = [tenant, pin];
+  const expired = Object.entries(record.pins).filter(([, { until }]) => until <= input.now);
+  expired.sort(([a, one], [b, other]) => one.until - other.until || (a < b ? -1 : 1));
+  for (let tried = 0; tried < expired.length; tried += 1) {
+    const [tenant = ''] = expired[(record.undone + tried) % expired.length] ?? [];
+    const end = unpin(record, tenant, input);
+    if (end !== null) return end;
   }
-  return oldest === null ? null : unpin(record, oldest[0], input);
+  return null;
 }
 
 function unpin(record: HealthRecord, tenant: string, input: DecideInput): Changed | null {

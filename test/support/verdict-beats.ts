@@ -127,5 +127,20 @@ export const trouble: Arbitrary<Beaten[]> = record({
 /** All cells are up, and none has caught up with what its neighbour wrote. */
 export const lagging: Beaten[] = orderly(Object.fromEntries(CELLS.map((cell) => [cell, LAGGING])), [], 300);
 
+/** All machines hear of a handover, and confirm it. */
+export const quick: Beaten[] = [20, 100].flatMap((everyMs) => orderly({}, [], everyMs));
+
+/** All machines hear of what has begun, and the cells have not taken it yet. */
+export const heard: Beaten[] = orderly({}, ['held', 'held', 'held'], 20);
+
+/** Nobody confirms anything until what has begun is undone; and then all do, until it was tried again. */
+export const undoneOnce: Beaten[] = [
+  ...[900, 900, 900, 900, 900].flatMap((everyMs) => orderly({}, ['nothing', 'nothing', 'nothing'], everyMs)),
+  ...[1_200, 1_200, 1_200, 1_200].flatMap((everyMs) => orderly({}, [], everyMs)),
+];
+
+/** All machines find the first cell down, and all others up. */
+export const firstDown: Beaten[] = orderly({ [CELLS[0] ?? '']: DOWN }, [], 300);
+
 /** Long enough for the store to have heard all machines. */
 export const start: Beaten[] = [0, 1_000, 1_000, 1_000].flatMap((everyMs) => orderly({}, [], everyMs));

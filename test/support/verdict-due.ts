@@ -114,11 +114,17 @@ function stepDue(record: HealthRecord, situation: Situation): Due | null {
   return stood >= dwellOf(record, situation) ? step('recovered') : null;
 }
 
+/** The first of the expired pins that can end, after as many others as handovers were undone. */
 function unpinDue(record: HealthRecord, situation: Situation): Due | null {
   const expired = Object.entries(record.pins).filter(([, { until }]) => until <= situation.now);
   expired.sort(([a, { until: one }], [b, { until: other }]) => one - other || (a < b ? -1 : 1));
-  const [tenant] = expired[0] ?? [];
-  if (tenant === undefined) return null;
+  const later = expired.length === 0 ? 0 : record.undone % expired.length;
+  const inTurn = [...expired.slice(later), ...expired.slice(0, later)];
+  const ends = inTurn.map(([tenant]) => endOfPin(record, tenant, situation));
+  return ends.find((end) => end !== null) ?? null;
+}
+
+function endOfPin(record: HealthRecord, tenant: string, situation: Situation): Due | null {
   const { [tenant]: _, ...pins } = record.pins;
   const [from, to] = [servedBy(record, tenant), servedBy({ ...record, pins }, tenant)];
   if (from === to) return { kind: 'unpin', tenant, moves: false };

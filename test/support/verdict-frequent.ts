@@ -21,6 +21,7 @@ const FREQUENT = `
   step to 0
   drain expiry
   pin expiry
+  pin expiry, another
   unpinned
   drain, all
   drain, some

@@ -2,15 +2,32 @@
 import { array, constant, constantFrom, oneof, record, tuple, type Arbitrary } from 'fast-check';
 import type { HomeRule } from '../../router/health/record.ts';
 import type { MachineSetting } from './machine.ts';
-import { beat, calm, CELLS, lagging, round, start, trouble, type Beaten } from './verdict-beats.ts';
 import {
+  beat,
+  calm,
+  CELLS,
+  firstDown,
+  heard,
+  lagging,
+  quick,
+  round,
+  start,
+  trouble,
+  undoneOnce,
+  type Beaten,
+} from './verdict-beats.ts';
+import {
+  awayThenNewFile,
   emptied,
+  forgotten,
   manyPins,
   newFleet,
   operated,
+  pinnedOrCutOver,
   rare,
   restored,
   thereAndBack,
+  twoPins,
   type Operated,
 } from './verdict-operators.ts';
 
@@ -50,6 +67,16 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
     }),
   },
   { weight: 1, arbitrary: tuple(manyPins, calm).map((both) => both.flat()) },
+  {
+    weight: 1,
+    arbitrary: twoPins.map(([one, other]) => [one, ...quick, other, ...quick, ...undoneOnce]),
+  },
+  {
+    weight: 1,
+    arbitrary: tuple(pinnedOrCutOver, forgotten, calm).map(([one, lost, after]) => {
+      return [one, ...heard, ...lost, ...after];
+    }),
+  },
   { weight: 1, arbitrary: rare },
   // What is lost while a handover is under way.
   {
@@ -69,8 +96,11 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
   },
 );
 
+/** The first cell, which never changed, dies while its new neighbour has the second one's tenants. */
+const newFile: Step[] = [...start, ...awayThenNewFile, ...firstDown];
+
 const steps = record({
-  begun: constantFrom(start, start, start, []),
+  begun: constantFrom<Step[][]>(start, start, start, start, start, start, [], [], newFile),
   parts: array(parts, { minLength: 5, maxLength: 12, size: 'max' }),
 }).map(({ begun, parts: all }) => [...begun, ...all.flat()]);
 

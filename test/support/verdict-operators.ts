@@ -112,6 +112,20 @@ export const manyPins: Arbitrary<Operated[]> = record({
   tenants.toReversed().map((tenant) => ({ ...like, wish: { kind: 'pin', tenant, cell: 'home' } })),
 );
 
+/** Two tenants of one home go to its neighbour, for about as long. */
+export const twoPins: Arbitrary<[Operated, Operated]> = record({
+  home,
+  tenants: constantFrom(['t1', 't2'], ['t2', 't1']),
+  expiresInMs: constantFrom(1_500, 1_500, 3_000),
+  like: wished,
+}).map(({ home, tenants: [one = '', other = ''], expiresInMs, like }) => {
+  const pinned = (tenant: string): Operated => {
+    const wish: Wish = { kind: 'pin', tenant, cell: 'neighbour' };
+    return { ...like, home, wish, expiresInMs, handoverMs: 4_000 };
+  };
+  return [pinned(one), pinned(other)];
+});
+
 /** A wish, and one that takes it back, wholly or in part. */
 export const thereAndBack: Arbitrary<[Operated, Operated]> = record({
   there: wished,
@@ -131,11 +145,28 @@ function back(wish: Wished, percent: number): Wished {
 
 const leaving = record({ kind: constantFrom('leave' as const), router: constantFrom(...ROUTERS) });
 
+/** What a cell that alone knows of it does not tell the whole of. */
+export const pinnedOrCutOver: Arbitrary<Operated> = record({ like: wished, wish: oneof(pin, cutOver) }).map(
+  ({ like, wish }) => ({ ...like, wish, handoverMs: 4_000 }),
+);
+
+/** The store forgets everything but what cells have shown to a machine. */
+export const forgotten: Arbitrary<Operated[]> = constantFrom(...ROUTERS).map((router) => [
+  { kind: 'emptied' },
+  { kind: 'adopted', router },
+]);
+
+/** The second cell's tenants are away when all machines bring another file in force. */
+export const awayThenNewFile: Operated[] = [
+  { kind: 'fail-over', home: 'cell-b', expiresInMs: 2_000, override: ['target-up', 'target-not-drained'] },
+  ...ROUTERS.map((router): Operated => ({ kind: 'load', router, fleet: 1, inForce: true })),
+];
+
 /** What loses or restores memory, or takes a machine away. */
 export const rare: Arbitrary<Operated[]> = oneof(
   leaving.map((one) => [one]),
   constantFrom<Operated[]>([{ kind: 'emptied' }]),
-  constantFrom(...ROUTERS).map((router): Operated[] => [{ kind: 'emptied' }, { kind: 'adopted', router }]),
+  forgotten,
 );
 
 /** Machines read another fleet file one after another; most of them, or all, bring it in force. */

@@ -143,6 +143,12 @@ function withoutPin({ pins }: HealthRecord, tenant: string): HealthRecord['pins'
   return others;
 }
 
+/** Whether a pin ends that was not the first to expire. */
+function isOutOfTurn({ pins }: HealthRecord, { changing }: HealthRecord): boolean {
+  const [tenant = ''] = changing?.tenants ?? [];
+  return Object.values(pins).some(({ until }) => until < (pins[tenant]?.until ?? 0));
+}
+
 /** What a change is counted as: each of them must happen often. */
 export function nameOf(kind: Kind, { before, after }: Change): string[] {
   const was = asItWas(before);
@@ -155,7 +161,8 @@ export function nameOf(kind: Kind, { before, after }: Change): string[] {
   if (kind === 'opened' && before.handover === null) return [kind, 'opened, adopted'];
   if (kind === 'opened') return [kind, ...(before.handover?.to == null ? [] : ['cut over'])];
   if (kind !== 'begun') return [kind];
-  if (after.share === before.share) return ['pin expiry'];
+  if (after.share === before.share)
+    return ['pin expiry', ...(isOutOfTurn(before, after) ? ['pin expiry, another'] : [])];
   const expired = before.state === 'drained' || before.state === 'serving';
   return [`step to ${after.share}`, ...(expired ? ['drain expiry'] : [])];
 }

@@ -4,29 +4,36 @@ local function ownTerms(reason, now)
   return { ['until'] = now + ASK.handoverMs, actor = 'quorum', reason = reason }
 end
 
--- The pin that expired first, the first by name of several.
-local function expiredPin(record, now)
-  local oldest, since = nil, nil
-  for tenant, pin in pairs(record.pins) do
-    local at = pin['until']
-    if at <= now and (not oldest or at < since or (at == since and before(tenant, oldest))) then
-      oldest, since = tenant, at
-    end
+-- The tenants whose pins have expired, the first one first, by name those of one time.
+local function expiredPins(record, now)
+  local tenants, pins = {}, record.pins
+  for tenant, pin in pairs(pins) do
+    if pin['until'] <= now then tenants[#tenants + 1] = tenant end
   end
-  return oldest
+  table.sort(tenants, function(a, b)
+    local one, other = pins[a]['until'], pins[b]['until']
+    if one ~= other then return one < other end
+    return before(a, b)
+  end)
+  return tenants
+end
+
+-- Whether the tenant may go from one cell to the other. Before anything is written: there may be a thousand that may not.
+local function mayGo(losing, gaining, record, votes)
+  local ofGaining = tally(votes, gaining)
+  if tally(votes, losing).verdict ~= 'up' or ofGaining.verdict ~= 'up' then return false end
+  return gaining ~= record.home or ofGaining.caughtUp
 end
 
 local function unpin(record, tenant, state, votes, now)
   local losing, gaining = cellOf(record, tenant), cellWithPin(record, tenant, nil)
+  if losing ~= gaining and not mayGo(losing, gaining, record, votes) then return nil end
   local pins = edited(rawFields(jsonOf(state, record)).pins, { [tenant] = false })
   local said, one = { cause = 'expired', reason = 'the pin expired' }, nil
   if losing == gaining then
     -- Nobody changes cell: why and since when the others are where they are stays, or a dwell would begin anew.
     one = stepped(state, record, { pins = pins }, record.since)
   else
-    local ofGaining = tally(votes, gaining)
-    if tally(votes, losing).verdict ~= 'up' or ofGaining.verdict ~= 'up' then return nil end
-    if gaining == record.home and not ofGaining.caughtUp then return nil end
     one = closing(state, record, nil, { pins = pins, cause = causeWithPin(record, 'expired') },
       changingJson({ tenants = { tenant }, buckets = {} }), ownTerms(said.reason, now), now)
   end
@@ -36,13 +43,22 @@ local function unpin(record, tenant, state, votes, now)
   return one
 end
 
+-- The end of a pin that has expired. One whose tenant can not change cell now does not keep the others: they are tried in
+-- turn, beginning a pin later after each handover that was undone.
+local function expirePin(record, state, votes, now)
+  if not waited(record, 0, now) then return nil end
+  local tenants = expiredPins(record, now)
+  for tried = 0, #tenants - 1 do
+    local one = unpin(record, tenants[(record.undone + tried) % #tenants + 1], state, votes, now)
+    if one then return one end
+  end
+  return nil
+end
+
 -- The next step home, or the end of a pin, if one is due. `record`: an open one.
 local function beginStep(record, state, votes, now)
   local step = stepHome(record, votes, now)
-  if not step then
-    local tenant = waited(record, 0, now) and expiredPin(record, now)
-    return tenant and unpin(record, tenant, state, votes, now) or nil
-  end
+  if not step then return expirePin(record, state, votes, now) end
   local aim = { state = step.share == 0 and '"serving"' or '"returning"', cause = cjson.encode(step.cause), deadline = 'null' }
   local one = closing(state, record, step.share, aim, 'null', ownTerms(step.reason, now), now)
   one.said = { cause = step.cause, reason = step.reason, details = handoverDetails(one.record, 'closing') }

@@ -41,6 +41,39 @@ test('of several pins the one that expired first ends first, then the first by n
   expect(begun({ ...HOME, pins }).changed).toMatchObject([{ changing: { tenants: ['acme'] } }]);
 });
 
+const EXPIRED = Object.fromEntries(
+  ['acme', 'bolt', 'cato'].map((tenant, i) => [tenant, { cell: 'cell-b', until: NOW - 9 + i }]),
+);
+
+test.each([
+  [0, 'acme'],
+  [1, 'bolt'],
+  [2, 'cato'],
+  [3, 'acme'],
+])('after %i undone handovers the pin of %2$s is tried', (undone, tenant) => {
+  const record = { ...HOME, pins: EXPIRED, since: NOW - 600_000, undone };
+  expect(begun(record).changed).toMatchObject([{ changing: { tenants: [tenant] } }]);
+});
+
+test('a pin that can not end now does not keep the others', () => {
+  const away: HealthRecord = {
+    ...HOME,
+    share: 99,
+    shareBefore: 99,
+    operation: 2,
+    target: 'cell-b',
+    cause: 'operator',
+    deadline: NOW + 9,
+    // By its slot it is away, as nearly all are: its pin has it at home, and the neighbour is not up.
+    pins: { acme: { cell: 'cell-a', until: NOW - 1 }, bolt: { cell: 'cell-b', until: NOW } },
+  };
+  const votes = everyone({ 'cell-a': UP });
+  expect(begun(away, { votes }).changed).toMatchObject([
+    { phase: 'open', pins: { acme: { cell: 'cell-a' } } },
+  ]);
+  expect(begun(away, { votes }).changed[0]?.pins).not.toHaveProperty('bolt');
+});
+
 test('a pin does not end while the cell that would gain its tenant is down', () => {
   const pins = { acme: { cell: 'cell-a', until: NOW } };
   const record: HealthRecord = {
