@@ -42,10 +42,11 @@ export function describeEvent(event: HealthEvent) {
 
 /** A whole record, as a change answers with it. */
 export function describeRecord(record: HealthRecord) {
-  const { since, handover } = record;
+  const { since, returned, handover } = record;
   return {
     ...withIsoTimes(record),
     since: isoTime(since),
+    returned: isoTime(returned),
     handover: handover && {
       ...handover,
       until: isoTime(handover.until),

@@ -1,10 +1,8 @@
 // The budget: how many cells may be failed over by verdict at once. Pure; `scripts/budget.lua` reckons the same.
 import type { DecideInput } from './decision.ts';
-import { standing } from './handover.ts';
-import type { Cause, HealthRecord, HomeRule } from './record.ts';
+import { isAwayByVerdict, standing } from './handover.ts';
+import type { HealthRecord, HomeRule } from './record.ts';
 import { tally } from './tally.ts';
-
-const ON_PURPOSE: ReadonlySet<Cause> = new Set<Cause>(['operator', 'expired', 'rollout', 'move']);
 
 /**
  * Whether `home` may join the cells that are failed over by verdict: as the only one, or while all of them together are
@@ -36,9 +34,7 @@ function countsAsAway(
 ): boolean {
   const record = records.get(home);
   if (record === undefined || record.neighbour === null) return false;
-  const { state, cause } = standing(record);
-  if (state !== 'failed-over' && state !== 'returning') return false;
-  return !(cause !== null && ON_PURPOSE.has(cause)) && tally(live, record.neighbour).verdict !== 'down';
+  return isAwayByVerdict(standing(record)) && tally(live, record.neighbour).verdict !== 'down';
 }
 
 function weightOf(rules: readonly HomeRule[]): number {

@@ -3,7 +3,7 @@ import { beginStep, changeNeighbour } from './begin-handover.ts';
 import { withinBudget } from './budget.ts';
 import { atOnce, eventOf, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { endHandover } from './end-handover.ts';
-import { putBack, standing } from './handover.ts';
+import { standing } from './handover.ts';
 import type { EventEntry, HealthRecord, HeldWhy, HomeRule } from './record.ts';
 import { canStandIn } from './stand-in.ts';
 import { tally, type Tally } from './tally.ts';
@@ -116,9 +116,8 @@ function isOnItsWayHome(record: HealthRecord): boolean {
 /** It fails again on its way home, or soon after it: it had not recovered. */
 function isRelapse(record: HealthRecord, { now, minDwellMs }: DecideInput): boolean {
   if (isOnItsWayHome(record)) return true;
-  const { cause, since, relapses } = putBack(record);
-  const cameHome = cause === 'recovered' || cause === 'expired' || cause === 'neighbour-lost';
-  return cameHome && since !== null && Math.abs(now - since) < dwellMs(minDwellMs, relapses);
+  const { returned, relapses } = record;
+  return returned !== null && Math.abs(now - returned) < dwellMs(minDwellMs, relapses);
 }
 
 /** What is due by itself, where nothing is under way. */

@@ -1,5 +1,5 @@
 // What a decision is made of: its input, and the event that says why a record changed. Pure.
-import { anyAway, putBack } from './handover.ts';
+import { anyAway, isAwayByVerdict, putBack } from './handover.ts';
 import {
   initialRecord,
   type Cause,
@@ -58,6 +58,7 @@ export function atOnce(
     operation: null,
     since: now,
     pins,
+    returned: to.share === 0 && isAwayByVerdict(before) ? now : before.returned,
     undone: 0,
   };
 }

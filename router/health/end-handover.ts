@@ -1,7 +1,7 @@
 // How a handover ends: open once all have confirmed it, else undone. Pure; `scripts/end-handover.lua` decides the same.
 import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } from './decision.ts';
-import { opened, undone, without } from './handover.ts';
-import { changesPin } from './moved.ts';
+import { opened, undone } from './handover.ts';
+import { changesPin, without } from './moved.ts';
 import type { HealthRecord } from './record.ts';
 import { sortedRouters } from './tally.ts';
 

@@ -1,14 +1,12 @@
 // The steps of a handover, each from one record to the next: closing, then open or undone. Pure; `scripts/handover.lua` takes the same ones.
-import { movedSoFar } from './moved.ts';
-import type { Cause, CellState, Changing, Handover, HealthRecord, Moved } from './record.ts';
+import { movedAfter, movedSoFar } from './moved.ts';
+import type { Cause, CellState, Changing, Handover, HealthRecord } from './record.ts';
 
 /** What a closing record changes beside its phase; what is absent stays. */
 export type Aim = Partial<Pick<HealthRecord, 'state' | 'share' | 'deadline' | 'cause' | 'pins' | 'moved'>>;
 
 /** What of a closing record is for its end. */
 export type Terms = Pick<Handover, 'until' | 'actor' | 'reason' | 'to'>;
-
-const NOTHING: Changing = { tenants: [], buckets: [] };
 
 /** The record in closing: it says already what it changes to, and `handover.from` what it changes from. */
 export function closing(
@@ -37,7 +35,8 @@ export function closing(
 
 /** The end that was meant. */
 export function opened(record: HealthRecord, now: number): HealthRecord {
-  const { share, operation, epoch } = record;
+  const { share, operation, epoch, handover, returned } = record;
+  const comesHome = share === 0 && handover !== null && isAwayByVerdict(handover.from);
   return {
     ...record,
     phase: 'open',
@@ -46,19 +45,10 @@ export function opened(record: HealthRecord, now: number): HealthRecord {
     since: now,
     moved: movedAfter(record),
     changing: null,
+    returned: comesHome ? now : returned,
     undone: 0,
     handover: null,
   };
-}
-
-/**
- * What has moved once the handover is open: what it has entered, and of what was entered before for the same cell only what
- * is left. While it is closing both are there, so that a cell shows, too, what was before.
- */
-function movedAfter({ moved, changing, handover }: HealthRecord): Moved[] {
-  if (changing === null || handover === null || handover.to === null) return moved;
-  const { length } = handover.from.moved;
-  return [...without(moved.slice(0, length), changing, handover.to), ...moved.slice(length)];
 }
 
 /** The other end: every tenant has the cell again that it had. */
@@ -94,6 +84,14 @@ export function standing(record: HealthRecord): { state: CellState; cause: Cause
   return { state, cause };
 }
 
+const ON_PURPOSE: ReadonlySet<Cause> = new Set<Cause>(['operator', 'expired', 'rollout', 'move']);
+
+/** Whether tenants of an open record are away because a verdict sent them there, and nobody on purpose. */
+export function isAwayByVerdict({ state, cause }: Pick<HealthRecord, 'state' | 'cause'>): boolean {
+  if (state !== 'failed-over' && state !== 'returning') return false;
+  return cause === null || !ON_PURPOSE.has(cause);
+}
+
 /** Whether `cell` serves tenants of this home, or will, or will again if a handover is undone. */
 export function leansOn(record: HealthRecord, cell: string): boolean {
   return record.target === cell || putBack(record).target === cell;
@@ -115,31 +113,4 @@ function hasAwayPin(home: string, pins: HealthRecord['pins']): boolean {
  */
 export function causeWithPin({ state, cause }: HealthRecord, ofPin: Cause): Cause | null {
   return state === 'serving' ? ofPin : cause;
-}
-
-/**
- * What is left of these entries where something came back, or is entered anew: ranges lose the buckets, and tenants go.
- * `to`: only ranges that went there do. A range is about the buckets that the file gives to its cell, so that those to
- * others may overlap it, and a cell that leaves has one such range for each of its heirs.
- */
-export function without(
-  moved: readonly Moved[],
-  { tenants, buckets }: Changing = NOTHING,
-  to: string | null = null,
-): Moved[] {
-  return moved.flatMap((entry): Moved[] => {
-    if ('tenant' in entry) return tenants.includes(entry.tenant) ? [] : [entry];
-    if (to !== null && entry.to !== to) return [entry];
-    let ranges = [entry.buckets];
-    for (const taken of buckets) ranges = ranges.flatMap((range) => lessThan(range, taken));
-    return ranges.map((range) => ({ ...entry, buckets: range }));
-  });
-}
-
-/** A range less another one: none, one or two ranges. */
-function lessThan([from, to]: [number, number], [first, last]: [number, number]): [number, number][] {
-  if (last < from || first > to) return [[from, to]];
-  const left: [number, number][] = first > from ? [[from, first - 1]] : [];
-  const right: [number, number][] = last < to ? [[last + 1, to]] : [];
-  return [...left, ...right];
 }

@@ -4,6 +4,8 @@ import type { Changing, HealthRecord, Moved } from './record.ts';
 /** What of a record tells of moves. */
 export type Moves = Pick<HealthRecord, 'phase' | 'moved' | 'changing' | 'handover'>;
 
+const NOTHING: Changing = { tenants: [], buckets: [] };
+
 /** What has moved away from a home by now: what a cut-over in closing is about has not, yet. */
 export function movedSoFar({ phase, moved, changing, handover }: Moves): readonly Moved[] {
   if (phase === 'open' || changing === null) return moved;
@@ -29,6 +31,43 @@ function entered(moved: readonly Moved[], { buckets, tenants }: Changing): numbe
     return entry !== undefined && name === ('tenant' in entry ? entry.tenant : String(entry.buckets));
   });
   return areThese ? names.length : 0;
+}
+
+/**
+ * What has moved once the handover is open: what it has entered, and of what was entered before for the same cell only what
+ * is left. While it is closing both are there, so that a cell shows, too, what was before.
+ */
+export function movedAfter({ moved, changing, handover }: HealthRecord): Moved[] {
+  if (changing === null || handover === null || handover.to === null) return moved;
+  const { length } = handover.from.moved;
+  return [...without(moved.slice(0, length), changing, handover.to), ...moved.slice(length)];
+}
+
+/**
+ * What is left of these entries where something came back, or is entered anew: ranges lose the buckets, and tenants go.
+ * `to`: only ranges that went there do. A range is about the buckets that the file gives to its cell, so that those to
+ * others may overlap it, and a cell that leaves has one such range for each of its heirs.
+ */
+export function without(
+  moved: readonly Moved[],
+  { tenants, buckets }: Changing = NOTHING,
+  to: string | null = null,
+): Moved[] {
+  return moved.flatMap((entry): Moved[] => {
+    if ('tenant' in entry) return tenants.includes(entry.tenant) ? [] : [entry];
+    if (to !== null && entry.to !== to) return [entry];
+    let ranges = [entry.buckets];
+    for (const taken of buckets) ranges = ranges.flatMap((range) => lessThan(range, taken));
+    return ranges.map((range) => ({ ...entry, buckets: range }));
+  });
+}
+
+/** A range less another one: none, one or two ranges. */
+function lessThan([from, to]: [number, number], [first, last]: [number, number]): [number, number][] {
+  if (last < from || first > to) return [[from, to]];
+  const left: [number, number][] = first > from ? [[from, first - 1]] : [];
+  const right: [number, number][] = last < to ? [[last + 1, to]] : [];
+  return [...left, ...right];
 }
 
 /**

@@ -51,6 +51,8 @@ export type HealthRecord = {
   moved: Moved[];
   /** In `closing`: the tenants and buckets that change cell beside the share; all other fields say what they change to. */
   changing: Changing | null;
+  /** When it last came home after a failover by verdict, in milliseconds of the store's clock; null: never, or nobody knows. */
+  returned: number | null;
   /** How often in a row it had to go back to its neighbour soon after its way home began: each doubles the dwell. */
   relapses: number;
   /** How many handovers in a row were undone: each doubles the wait for the next automatic one. */
@@ -60,7 +62,7 @@ export type HealthRecord = {
 };
 
 /** A record as cells are brought it: without what is the routers' and the store's own. */
-export type Rule = Omit<HealthRecord, 'since' | 'cause' | 'relapses' | 'undone' | 'handover'>;
+export type Rule = Omit<HealthRecord, 'since' | 'cause' | 'returned' | 'relapses' | 'undone' | 'handover'>;
 
 /** `until`: epoch milliseconds; then the tenant goes where the others of its home are. */
 export type Pin = { cell: string; until: number };
@@ -158,6 +160,7 @@ export function initialRecord(home: string, neighbour: string | null): HealthRec
     pins: {},
     moved: [],
     changing: null,
+    returned: null,
     relapses: 0,
     undone: 0,
     handover: null,

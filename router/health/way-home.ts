@@ -66,9 +66,11 @@ function dueHome(
   input: DecideInput,
 ): { cause: Cause; reason: string } | null {
   const { state, cause, deadline, relapses } = record;
+  // A step that was undone had waited for all of this before: only its back-off is to be waited for.
+  const again = record.undone > 0 && record.shareBefore < record.share;
   const recovered = `${ofHome.up} of ${input.live.size} routers: answers again`;
   if (state === 'returning') {
-    if (!waited(record, input.minDwellMs / PAUSES_PER_DWELL, input)) return null;
+    if (!waited(record, again ? 0 : input.minDwellMs / PAUSES_PER_DWELL, input)) return null;
     return { cause: cause ?? 'recovered', reason: cause === 'recovered' ? recovered : 'on its way home' };
   }
   if (deadline !== null) {
@@ -79,7 +81,7 @@ function dueHome(
     };
   }
   if (state !== 'failed-over' || cause === 'operator') return null;
-  if (!waited(record, dwellMs(input.minDwellMs, relapses), input)) return null;
+  if (!waited(record, again ? 0 : dwellMs(input.minDwellMs, relapses), input)) return null;
   return { cause: 'recovered', reason: recovered };
 }
 

@@ -76,6 +76,7 @@ const record = z
     moved: z.array(moved),
     // Records of a release before handovers lack these.
     changing: changing.nullable().default(null),
+    returned: moment.nullable().default(null),
     relapses: z.int().min(0).default(0),
     undone: z.int().min(0).default(0),
     handover: handover.nullable().default(null),
@@ -184,12 +185,12 @@ export function readRecord(json: string): HealthRecord | null {
 const SHOWN_EPOCH_MAX = 2 ** 52 - 1;
 
 /**
- * A rule as a cell shows it: a record without `since` and `cause`, which are the store's to say. Null when it is
+ * A rule as a cell shows it: a record without `since`, `cause` and `returned`, which are the store's to say. Null when it is
  * malformed.
  */
 export function readRule(value: unknown): HealthRecord | null {
   if (typeof value !== 'object' || value === null) return null;
-  const rule = record.safeParse({ ...value, since: null, cause: null }).data ?? null;
+  const rule = record.safeParse({ ...value, since: null, cause: null, returned: null }).data ?? null;
   return rule !== null && rule.epoch <= SHOWN_EPOCH_MAX ? rule : null;
 }
 

@@ -61,6 +61,7 @@ test.each([
   ['a pin to nowhere', awayBut({ pins: { acme: { until: 9 } } })],
   ['buckets that are none', awayBut({ changing: { tenants: [], buckets: [[0, 65_536]] } })],
   ['less than no relapses', awayBut({ relapses: -1 })],
+  ['a return that is no time', awayBut({ returned: 'then' })],
   ['a handover without an end', awayBut({ phase: 'closing', handover: {} })],
   [
     'a handover from nothing',

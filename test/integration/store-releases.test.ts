@@ -100,9 +100,10 @@ test('a record of a release before handovers is decided upon like any other', as
   const store = open();
   const {
     changing: _,
-    relapses: __,
-    undone: ___,
-    handover: ____,
+    returned: __,
+    relapses: ___,
+    undone: ____,
+    handover: _____,
     ...before
   } = awayRecord('cell-a', 'cell-b', 4);
   await ask(`HSET ${STATE} record:cell-a ${JSON.stringify(JSON.stringify(before))}`);

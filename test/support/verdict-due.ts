@@ -76,9 +76,15 @@ function dwellOf({ relapses }: HealthRecord, { asking: { minDwellMs } }: Situati
 /** How many relapses a record counts when the home fails over now. */
 export function relapsesAfter(record: HealthRecord, situation: Situation): number {
   const was = asItWas(record);
-  const cameHome = ['recovered', 'expired', 'neighbour-lost'].includes(was.cause ?? '');
-  const soon = was.since !== null && Math.abs(situation.now - was.since) < dwellOf(was, situation);
-  return AWAY.includes(was.state) || (cameHome && soon) ? Math.min(10, was.relapses + 1) : 0;
+  const { returned } = record;
+  const soon = returned !== null && Math.abs(situation.now - returned) < dwellOf(was, situation);
+  return AWAY.includes(was.state) || soon ? Math.min(10, was.relapses + 1) : 0;
+}
+
+/** When the home last came home from a failover by verdict, once all of it is at home now. */
+export function returnedAfter(record: HealthRecord, situation: Situation): number | null {
+  const { state, cause } = asItWas(record);
+  return AWAY.includes(state) && !ON_PURPOSE.includes(cause) ? situation.now : record.returned;
 }
 
 type Due = { kind: 'step'; share: number; cause: Cause } | { kind: 'unpin'; tenant: string; moves: boolean };
@@ -96,6 +102,11 @@ function stoodFor({ since }: HealthRecord, { now }: Situation): number {
   return since === null ? Number.POSITIVE_INFINITY : Math.abs(now - since);
 }
 
+/** Whether the last thing that happened is that fewer were to be away, and that this was undone. */
+function isUndoneStep({ undone, share, shareBefore }: HealthRecord): boolean {
+  return undone > 0 && shareBefore < share;
+}
+
 function stepDue(record: HealthRecord, situation: Situation): Due | null {
   const { home, neighbour, share, state, deadline, cause } = record;
   const able = situation.is('up', home) && situation.hasCaughtUp(home) && situation.is('up', neighbour);
@@ -105,7 +116,8 @@ function stepDue(record: HealthRecord, situation: Situation): Due | null {
     share: share > 90 ? 90 : share > 50 ? 50 : 0,
     cause: why,
   });
-  const stood = stoodFor(record, situation);
+  // One that was undone is tried again after its back-off alone.
+  const stood = isUndoneStep(record) ? Number.POSITIVE_INFINITY : stoodFor(record, situation);
   if (state === 'returning') {
     return stood >= situation.asking.minDwellMs / 4 ? step(cause ?? 'recovered') : null;
   }

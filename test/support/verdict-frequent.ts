@@ -9,6 +9,7 @@ const FREQUENT = `
   failover
   failover in closing
   relapse
+  relapse from home
   lost
   lost with a share
   lost in closing

@@ -19,6 +19,7 @@ import {
 import {
   awayThenNewFile,
   emptied,
+  firstHome,
   forgotten,
   manyPins,
   newFleet,
@@ -75,6 +76,12 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
     weight: 1,
     arbitrary: tuple(pinnedOrCutOver, forgotten, calm).map(([one, lost, after]) => {
       return [one, ...heard, ...lost, ...after];
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: oneof(restored, operated).map((one) => {
+      return [...firstDown, ...quick, firstHome, ...quick, one, ...firstDown];
     }),
   },
   { weight: 1, arbitrary: rare },

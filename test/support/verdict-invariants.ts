@@ -114,7 +114,7 @@ export class Journeys {
 
 /** Whether cells would show the same of both. */
 function isSameRule(one: HealthRecord, other: HealthRecord): boolean {
-  const unknown = { since: null, cause: null, relapses: 0, undone: 0, handover: null };
+  const unknown = { since: null, cause: null, returned: null, relapses: 0, undone: 0, handover: null };
   return isDeepStrictEqual({ ...one, ...unknown }, { ...other, ...unknown });
 }
 

@@ -104,6 +104,17 @@ export const restored: Arbitrary<Operated> = wished.map((like) => ({
   override: [],
 }));
 
+/** The first cell gets its tenants back, whatever speaks against it. */
+export const firstHome: Operated = {
+  kind: 'change',
+  home: 'cell-a',
+  wish: { kind: 'share', percent: 0 },
+  cause: 'operator',
+  expiresInMs: 0,
+  handoverMs: 2_000,
+  override: ['target-up', 'caught-up'],
+};
+
 /** Pins that make no difference while nobody is away, and expire together. */
 export const manyPins: Arbitrary<Operated[]> = record({
   tenants: subarray(TENANTS, { minLength: 2, maxLength: 4 }),

@@ -10,6 +10,7 @@ import {
   isNeighbourLost,
   obstacle,
   relapsesAfter,
+  returnedAfter,
 } from './verdict-due.ts';
 import { TENANTS } from './verdict-operators.ts';
 import { anyAway, asItWas, isQuiet, serverOf, takes } from './verdict-records.ts';
@@ -46,7 +47,8 @@ const JUDGES: Record<Kind, Judge> = {
     }
     const moved = handover?.to == null ? before.moved : after.moved;
     const end = { phase: 'open', changing: null, handover: null, undone: 0 } as const;
-    return { ...before, ...end, moved, operation: share % 100 === 0 ? null : operation };
+    const returned = share === 0 && handover !== null ? returnedAfter(before, situation) : before.returned;
+    return { ...before, ...end, moved, returned, operation: share % 100 === 0 ? null : operation };
   },
   undone({ before }, situation) {
     expectSame(endDue(before, situation), 'undone');
@@ -58,7 +60,17 @@ const JUDGES: Record<Kind, Judge> = {
     const was = asItWas(before);
     const pins = Object.fromEntries(Object.entries(was.pins).filter(([, { cell }]) => cell === was.home));
     const home = { state: 'serving', share: 0, target: was.home, cause: 'neighbour-lost' } as const;
-    return { ...was, ...home, shareBefore: was.share, pins, operation: null, deadline: null, undone: 0 };
+    const returned = returnedAfter(before, situation);
+    return {
+      ...was,
+      ...home,
+      returned,
+      shareBefore: was.share,
+      pins,
+      operation: null,
+      deadline: null,
+      undone: 0,
+    };
   },
   gained({ before, after, cutOver }) {
     expectSame(after.home, cutOver?.handover?.to);
@@ -154,7 +166,10 @@ export function nameOf(kind: Kind, { before, after }: Change): string[] {
   const was = asItWas(before);
   const inClosing = before.phase === 'closing' ? ' in closing' : '';
   if (kind === 'lost') return [was.share % 100 === 0 ? kind : `${kind} with a share`, `lost${inClosing}`];
-  if (kind === 'failover') return [`failover${inClosing}`, ...(after.relapses > 0 ? ['relapse'] : [])];
+  if (kind === 'failover') {
+    const relapse = ['failed-over', 'returning'].includes(was.state) ? 'relapse' : 'relapse from home';
+    return [`failover${inClosing}`, ...(after.relapses > 0 ? [relapse] : [])];
+  }
   if (kind === 'undone' && before.handover === null) {
     return ['undone, adopted', ...(before.changing === null ? [] : ['undone, adopted cut-over'])];
   }

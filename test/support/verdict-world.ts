@@ -87,7 +87,7 @@ export class World {
       }
     }
     this.#machines.delete(router);
-    const unknown = { since: null, cause: null, relapses: 0, undone: 0, handover: null };
+    const unknown = { since: null, cause: null, returned: null, relapses: 0, undone: 0, handover: null };
     const shown = [...newest.values()].map((record) => ({ ...record, ...unknown }));
     await this.#restore(shown, 0);
   }

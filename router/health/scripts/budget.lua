@@ -1,12 +1,7 @@
 -- The budget: how many cells may be failed over by verdict at once. The same as budget.ts.
 
-local ON_PURPOSE = { ['operator'] = true, ['expired'] = true, ['rollout'] = true, ['move'] = true }
-
 local function countsAsAway(record, votes)
-  local standing = putBack(record)
-  if standing.state ~= 'failed-over' and standing.state ~= 'returning' then return false end
-  if not record.neighbour or ON_PURPOSE[standing.cause or ''] then return false end
-  return tally(votes, record.neighbour).verdict ~= 'down'
+  return record.neighbour and isAwayByVerdict(putBack(record)) and tally(votes, record.neighbour).verdict ~= 'down'
 end
 
 -- The cells that count as failed over by verdict, and what may join them.

@@ -11,9 +11,7 @@ end
 -- It fails again on its way home, or soon after it: it had not recovered.
 local function isRelapse(record, now)
   if isOnItsWayHome(record) then return true end
-  local cause = putBack(record).cause
-  local cameHome = cause == 'recovered' or cause == 'expired' or cause == 'neighbour-lost'
-  return cameHome and record.since and math.abs(now - record.since) < dwellMs(record.relapses)
+  return record.returned and math.abs(now - record.returned) < dwellMs(record.relapses)
 end
 
 local function heldBack(record, rule, ofHome, rules, state, votes, budget)

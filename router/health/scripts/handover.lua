@@ -34,6 +34,14 @@ local function puttingBack(state, record)
   return changes
 end
 
+local ON_PURPOSE = { ['operator'] = true, ['expired'] = true, ['rollout'] = true, ['move'] = true }
+
+-- Whether tenants of an open record are away because a verdict sent them there, and nobody on purpose.
+local function isAwayByVerdict(record)
+  if record.state ~= 'failed-over' and record.state ~= 'returning' then return false end
+  return not ON_PURPOSE[record.cause or '']
+end
+
 -- What all tenants of the home being given to one cell at once changes.
 local function atOnce(state, record, to, now)
   local before, changes = putBack(record), puttingBack(state, record)
@@ -49,6 +57,7 @@ local function atOnce(state, record, to, now)
   changes.share, changes.shareBefore = whole(to.share), cjson.encode(before.share)
   changes.deadline, changes.relapses = wholeOrNull(to.deadline), whole(to.relapses)
   changes.operation, changes.undone = 'null', '0'
+  if to.share == 0 and isAwayByVerdict(before) then changes.returned = whole(now) end
   return stepped(state, record, changes, now)
 end
 
@@ -70,6 +79,8 @@ end
 local function opened(state, record, now)
   local changes = { phase = '"open"', changing = 'null', undone = '0', handover = 'null' }
   if record.share == 0 or record.share == 100 then changes.operation = 'null' end
+  local from = record.handover and record.handover.from
+  if record.share == 0 and from and isAwayByVerdict(from) then changes.returned = whole(now) end
   if record.changing and record.handover and record.handover.to then
     changes.moved = movedAfter(record, rawFields(jsonOf(state, record)).moved)
   end

@@ -4,7 +4,7 @@
 local STATES = { ['serving'] = true, ['failed-over'] = true, ['returning'] = true, ['drained'] = true }
 local INITIAL = '{"home":0,"neighbour":null,"state":"serving","phase":"open","target":0,"epoch":1,"share":0,"shareBefore":0,'
   .. '"operation":null,"position":null,"deadline":null,"since":null,"cause":null,"pins":{},"moved":[],"changing":null,'
-  .. '"relapses":0,"undone":0,"handover":null}'
+  .. '"returned":null,"relapses":0,"undone":0,"handover":null}'
 
 local function isText(value)
   return type(value) == 'string'
@@ -93,8 +93,8 @@ local hasFields = with({
   home = isText, neighbour = orNull(isText), state = isState, phase = isPhase, target = isText, epoch = isEpoch,
   share = isPercent, shareBefore = isPercent, operation = orNull(isWhole), position = orNull(isText),
   deadline = orNull(isMoment), since = orNull(isMoment), cause = orNull(isText), pins = isPins, moved = isMoved,
-  changing = orAbsent(orNull(isChanging)), relapses = orAbsent(isCount), undone = orAbsent(isCount),
-  handover = orAbsent(orNull(isHandover)),
+  changing = orAbsent(orNull(isChanging)), returned = orAbsent(orNull(isMoment)), relapses = orAbsent(isCount),
+  undone = orAbsent(isCount), handover = orAbsent(orNull(isHandover)),
 })
 
 local function isRecord(record, home)

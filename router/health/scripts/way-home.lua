@@ -40,8 +40,10 @@ end
 -- {cause, reason} where the way home is due: its first step, after a verdict or on purpose, or a later one.
 local function dueHome(record, ofHome, votes, now)
   local recovered = quorum(votes, ofHome.up, 'answers again')
+  -- A step that was undone had waited for all of this before: only its back-off is to be waited for.
+  local again = record.undone > 0 and record.shareBefore < record.share
   if record.state == 'returning' then
-    if not waited(record, ASK.minDwellMs / PAUSES_PER_DWELL, now) then return nil end
+    if not waited(record, again and 0 or ASK.minDwellMs / PAUSES_PER_DWELL, now) then return nil end
     return { cause = record.cause or 'recovered', reason = record.cause == 'recovered' and recovered or 'on its way home' }
   end
   if record.deadline then
@@ -49,7 +51,7 @@ local function dueHome(record, ofHome, votes, now)
     return { cause = 'expired', reason = 'the ' .. (record.state == 'failed-over' and 'forced failover' or 'drain') .. ' expired' }
   end
   if record.state ~= 'failed-over' or record.cause == 'operator' then return nil end
-  return waited(record, dwellMs(record.relapses), now) and { cause = 'recovered', reason = recovered } or nil
+  return waited(record, again and 0 or dwellMs(record.relapses), now) and { cause = 'recovered', reason = recovered } or nil
 end
 
 -- The next automatic step home of an open record, if it is due: {share, cause, reason}.

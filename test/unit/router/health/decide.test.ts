@@ -177,9 +177,17 @@ test('a home that fails on its way home goes back at once, whatever the budget s
 test('a home that fails soon after its way home has relapsed; later it begins anew', () => {
   const home = { ...initialRecord('cell-a', 'cell-b'), cause: 'recovered' as const, epoch: 9, relapses: 3 };
   const failed = (ms: number) =>
-    decided([A_DOWN], { records: [{ ...home, since: NOW - ms }], minDwellMs: 1_000 }).changed;
+    decided([A_DOWN], { records: [{ ...home, returned: NOW - ms }], minDwellMs: 1_000 }).changed;
   expect(failed(7_999)).toMatchObject([{ relapses: 4 }]);
   expect(failed(8_000)).toMatchObject([{ relapses: 0 }]);
+});
+
+test.each<[string, Partial<HealthRecord>, number]>([
+  ['a pin or a drain that ended just before is no return', { cause: 'expired', since: NOW - 1 }, 0],
+  ['a return is one, whatever changed since', { cause: 'move', since: NOW, returned: NOW - 999 }, 1],
+])('%s', (_, how, relapses) => {
+  const records = [{ ...initialRecord('cell-a', 'cell-b'), epoch: 9, ...how }];
+  expect(decided([A_DOWN], { records, minDwellMs: 1_000 }).changed).toMatchObject([{ relapses }]);
 });
 
 test('a failover overtakes a handover, and puts back what it was changing', () => {

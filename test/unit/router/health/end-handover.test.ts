@@ -77,6 +77,28 @@ test.each([
   expect(ended(told).changed).toEqual([]);
 });
 
+test.each<[string, Partial<HealthRecord>, number | null]>([
+  ['came home after a verdict', { state: 'returning', cause: 'recovered' }, NOW],
+  ['was restored after a verdict', { state: 'failed-over', cause: 'unreachable' }, NOW],
+  ['was away by force', { state: 'returning', cause: 'expired' }, 7],
+  ['was drained', { state: 'drained', cause: 'operator' }, 7],
+])('a home that %s is known to have returned at %4$s', (_, how, returned) => {
+  const before: HealthRecord = { ...awayRecord('cell-a', 'cell-b', 1), returned: 7, ...how };
+  const aim = { state: 'serving', share: 0, cause: 'recovered', deadline: null } as const;
+  const record = closing(before, aim, null, TERMS, NOW);
+  expect(ended([READY], { record }).changed).toMatchObject([{ share: 0, phase: 'open', returned }]);
+});
+
+test('a step on the way home is no return yet, and an undone one is none', () => {
+  const before: HealthRecord = { ...awayRecord('cell-a', 'cell-b', 1), returned: 7 };
+  const step = closing(before, { state: 'returning', share: 90, cause: 'recovered' }, null, TERMS, NOW);
+  expect(ended([READY], { record: step }).changed).toMatchObject([{ share: 90, returned: 7 }]);
+  const last = closing(before, { state: 'serving', share: 0, cause: 'recovered' }, null, TERMS, NOW);
+  expect(ended([null], { record: last, now: NOW + 2_000 }).changed).toMatchObject([
+    { share: 100, returned: 7 },
+  ]);
+});
+
 test('a handover that is not confirmed in time is undone, and its event names who was waited for', () => {
   const { changed, events } = ended([HELD, null, { ...HELD, held: false }], { now: NOW + 2_000 });
   expect(changed).toMatchObject([

@@ -36,7 +36,8 @@ test('a rule is brought with the token, and without what is not the cell’s bus
   const [{ fence }, b] = [fenceOf(), await cell('cell-b')];
   fence.learn('cell-b', b.origin, {});
   await fence.deliver({ ...AWAY, since: 1, cause: 'unreachable' }, 'cell-b');
-  const { since: _, cause: __, relapses: ___, undone: ____, handover: _____, ...rule } = AWAY;
+  const { since: _, cause: __, returned: ___, relapses: ____, undone: _____, ...more } = AWAY;
+  const { handover: ______, ...rule } = more;
   expect(b.brought).toEqual([{ rule, authorization: `Bearer ${TOKEN}` }]);
 });
 

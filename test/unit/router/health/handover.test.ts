@@ -1,14 +1,7 @@
 // The steps of a handover, from record to record.
 import { expect, test } from 'vitest';
-import {
-  anyAway,
-  closing,
-  leansOn,
-  opened,
-  putBack,
-  undone,
-  without,
-} from '../../../../router/health/handover.ts';
+import { anyAway, closing, leansOn, opened, putBack, undone } from '../../../../router/health/handover.ts';
+import { without } from '../../../../router/health/moved.ts';
 import { initialRecord, type HealthRecord, type Moved } from '../../../../router/health/record.ts';
 import { awayRecord } from '../../../support/machine.ts';
 

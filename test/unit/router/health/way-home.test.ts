@@ -120,6 +120,23 @@ test('after a handover that was undone the next one waits, for twice as long eac
   expect(cause(UP, UP, { records: since(7_999, 2), handoverMs: 2_000 })).toBe(null);
 });
 
+test('a step that was undone is tried again after that time alone, not after a whole dwell', () => {
+  const undone: HealthRecord = { ...AWAY, since: NOW - 4_000, undone: 1, shareBefore: 90 };
+  expect(cause(UP, UP, { records: [undone], handoverMs: 2_000, minDwellMs: 600_000 })).toBe('recovered');
+  const returning = { ...undone, state: 'returning' as const, cause: 'recovered' as const };
+  expect(cause(UP, UP, { records: [returning], handoverMs: 2_000, minDwellMs: 600_000 })).toBe('recovered');
+});
+
+test('a pin that was undone makes no dwell shorter', () => {
+  const undone: HealthRecord = { ...AWAY, since: NOW - 4_000, undone: 1, shareBefore: 100 };
+  expect(cause(UP, UP, { records: [undone], handoverMs: 2_000, minDwellMs: 4_001 })).toBe(null);
+});
+
+test('a home that lost its neighbour has returned, if a verdict had sent it away', () => {
+  expect(decided(UP, DOWN, { records: [AWAY] }).changed).toMatchObject([{ share: 0, returned: NOW }]);
+  expect(decided(UP, DOWN, { records: [FORCED] }).changed).toMatchObject([{ share: 0, returned: null }]);
+});
+
 test('no step home begins while a live machine does not speak of handovers', () => {
   expect(cause(UP, UP, { handsOver: false })).toBe(null);
 });
