@@ -23,6 +23,8 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', str
   'third-cell': 'A pin is to the home or to its neighbour. Elsewhere a tenant has to be moved.',
   'other-fleets': 'Not every live router has this fleet file in force.',
   'too-many-pins': 'The home has as many pins as one can have.',
+  'too-many-moves':
+    'The record of the old home can not hold more ranges, or tenants, that were moved from it.',
 };
 
 /** Answers with the record once the change is in force, or with why it is not. A client that hangs up is not waited for. */

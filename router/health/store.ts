@@ -143,7 +143,7 @@ export type Wish =
   | { kind: 'share'; percent: number }
   /** One tenant at the home or at its neighbour, whatever the share; null: where the others are. */
   | { kind: 'pin'; tenant: string; cell: string | null }
-  /** Another home. `generation`: how many the fleet file has; `settled`: below that index all of them are. */
+  /** Another home. `generation`: how many the fleet file has. */
   | { kind: 'cut-over'; to: string; buckets: [number, number][]; tenants: string[]; generation: number };
 
 /** A planned change that an operator, or what works for one, wants. */
@@ -167,7 +167,8 @@ export type Change = {
  * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: it is
  * away by verdict · `old-routers`: a live router does not speak of handovers ·
  * `warming-up`: the machines are not all heard yet, ask again · `not-at-home`: a cut-over needs both homes
- * serving, with nobody away · `too-many-pins` · `third-cell`: a pin to neither the home nor its neighbour.
+ * serving, with nobody away · `too-many-pins`, `too-many-moves`: of one home · `third-cell`: a pin to neither the home nor its
+ * neighbour.
  */
 export type ChangeRefusal =
   | {
@@ -181,7 +182,8 @@ export type ChangeRefusal =
         | 'warming-up'
         | 'not-at-home'
         | 'third-cell'
-        | 'too-many-pins';
+        | 'too-many-pins'
+        | 'too-many-moves';
       rule: null;
     }
   | { refused: 'target-down' | 'target-drained' | 'not-caught-up'; rule: SafetyRule };

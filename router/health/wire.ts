@@ -161,6 +161,7 @@ export const changeAnswer = z.union([
       'not-at-home',
       'third-cell',
       'too-many-pins',
+      'too-many-moves',
       'behind',
       'passive',
     ]),

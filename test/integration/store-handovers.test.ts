@@ -1,5 +1,6 @@
 // Handovers through both stores: how they begin, and how the beats of the machines end them.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { MOVES_MOST } from '../../router/health/change.ts';
 import { createInProcessStore } from '../../router/health/in-process-store.ts';
 import { createRedisStore } from '../../router/health/redis-store.ts';
 import { servedBy } from '../../router/health/served-by.ts';
@@ -226,6 +227,21 @@ describe.each(STORES)('the %s store', (_, make) => {
       { buckets: [30, 99], ...to },
       { tenant: 'acme', to: 'cell-c' },
     ]);
+  });
+
+  test('a record that is full of moves takes no more, but what replaces some', async () => {
+    const ranges = Array.from({ length: MOVES_MOST.ranges }, (_, i): [number, number] => [2 * i, 2 * i]);
+    const tenants = Array.from({ length: MOVES_MOST.tenants }, (_, i) => `tenant-${i}`);
+    await change(cutOver('cell-c', ranges, tenants));
+    await confirm();
+    const full = { refused: 'too-many-moves', rule: null };
+    expect(await change(cutOver('cell-c', [[9_999, 9_999]]))).toEqual(full);
+    expect(await change(cutOver('cell-b', [[0, 0]]))).toEqual(full);
+    expect(await change(cutOver('cell-c', [], ['acme']))).toEqual(full);
+    await change(cutOver('cell-c', [[0, 65_535]], ['tenant-1']));
+    await confirm();
+    expect(ofA()).toMatchObject({ phase: 'open', epoch: 5 });
+    expect(ofA()?.moved).toHaveLength(MOVES_MOST.tenants + 1);
   });
 
   test('a new neighbour is in force once all machines have loaded the file that names it', async () => {

@@ -50,6 +50,7 @@ const FREQUENT = `
   refused: target-down
   refused: target-drained
   refused: third-cell
+  refused: too-many-moves
   refused: warming-up
 `
   .trim()

@@ -54,6 +54,7 @@ const RANGES: [number, number][][] = [
     [8_192, 32_767],
     [49_152, 65_535],
   ],
+  Array.from({ length: 1_001 }, (_, i) => [2 * i, 2 * i]),
 ];
 const cutOver: Arbitrary<Wish> = record({
   kind: constantFrom('cut-over' as const),

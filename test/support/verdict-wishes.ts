@@ -79,12 +79,14 @@ function pinnedTo(record: HealthRecord, tenant: string, cell: string | null): st
 
 function cutOverRefusal(
   { override }: Change,
-  { to }: WishOf<'cut-over'>,
+  { to, buckets, tenants }: WishOf<'cut-over'>,
   record: HealthRecord,
   situation: Situation,
 ): Refusal {
   const areQuiet = isQuiet(record) && isQuiet(situation.recordOf(to));
   if (to === record.home || !areQuiet || Object.keys(record.pins).length > 0) return 'not-at-home';
+  // None of the histories moves as much by and by.
+  if (buckets.length > 1_000 || tenants.length > 500) return 'too-many-moves';
   return situation.is('up', to) || override.includes('target-up') ? null : 'target-down';
 }
 

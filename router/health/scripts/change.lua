@@ -7,7 +7,7 @@
 -- Returns {answer, rule to overrule or "", record as JSON or ""}: "done" (also where it is so already), the code of a
 -- refusal, or "behind" and "passive" where nothing may be decided.
 
-local PINS_MOST = 1000
+local PINS_MOST, RANGES_MOST, TENANTS_MOST = 1000, 1000, 500
 local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained', ['caught-up'] = 'not-caught-up' }
 
 -- What speaks against giving tenants to the cell: the home, or its neighbour.
@@ -74,6 +74,8 @@ plans['cut-over'] = function(wish, record, state, votes)
   local to = wish.to
   local quiet = isQuiet(record) and isQuiet(recordIn(state, to)) and not next(record.pins)
   if to == record.home or not quiet then return nil, 'not-at-home' end
+  local ranges, tenants = sizeAfter(record, wish, to)
+  if ranges > RANGES_MOST or tenants > TENANTS_MOST then return nil, 'too-many-moves' end
   local moved = partsOf(rawFields(jsonOf(state, record)).moved)
   for _, range in ipairs(wish.buckets) do
     moved[#moved + 1] = jsonObject({ buckets = rangeJson(range), to = cjson.encode(to), generation = whole(wish.generation) })

@@ -14,9 +14,11 @@ end
 local function rangesLeft(range, buckets)
   local ranges = { range }
   for _, taken in ipairs(buckets) do
-    local left = {}
-    for _, one in ipairs(ranges) do lessThan(one, taken, left) end
-    ranges = left
+    if taken[1] <= range[2] and taken[2] >= range[1] then
+      local left = {}
+      for _, one in ipairs(ranges) do lessThan(one, taken, left) end
+      ranges = left
+    end
   end
   return ranges
 end
@@ -42,6 +44,22 @@ local function without(json, changing, to)
     end
   end
   return left
+end
+
+-- How many ranges and tenants will have moved once a cut-over to this home is open.
+local function sizeAfter(record, changing, to)
+  local ranges, tenants, entered = #changing.buckets, #changing.tenants, {}
+  for _, tenant in ipairs(changing.tenants) do entered[tenant] = true end
+  for _, entry in ipairs(record.moved) do
+    if not entry.buckets then
+      tenants = tenants + (entered[entry.tenant] and 0 or 1)
+    elseif entry.to ~= to then
+      ranges = ranges + 1
+    else
+      ranges = ranges + #rangesLeft(entry.buckets, changing.buckets)
+    end
+  end
+  return ranges, tenants
 end
 
 -- How much a cut-over moves, as fields in JSON.

@@ -1,6 +1,6 @@
 // What operators ask for: what it begins, and what it is refused for.
 import { expect, test } from 'vitest';
-import { beginChange, PINS_MOST } from '../../../../router/health/change.ts';
+import { beginChange, MOVES_MOST, PINS_MOST } from '../../../../router/health/change.ts';
 import { closing } from '../../../../router/health/handover.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
 import type { Change, Wish } from '../../../../router/health/store.ts';
@@ -267,4 +267,31 @@ test('a cut-over needs both homes serving, with nobody away', () => {
   }
   expect(asked(cutOver('cell-c'), {}, { records: [awayRecord('cell-c', 'cell-a', 2)] })).toEqual(refusal);
   expect(asked(cutOver('cell-a'))).toEqual(refusal);
+});
+
+const ranges = (count: number): [number, number][] => Array.from({ length: count }, (_, i) => [2 * i, 2 * i]);
+const names = (count: number) => Array.from({ length: count }, (_, i) => `tenant-${i}`);
+const cutting = (buckets: [number, number][], tenants: string[]): Wish => {
+  return { kind: 'cut-over', to: 'cell-c', buckets, tenants, generation: 3 };
+};
+
+test('a bounded number of ranges and of tenants is moved from one home', () => {
+  const most = cutting(ranges(MOVES_MOST.ranges), names(MOVES_MOST.tenants));
+  expect(asked(most)).toHaveProperty('record');
+  const refusal = { refused: 'too-many-moves', rule: null };
+  expect(asked(cutting(ranges(MOVES_MOST.ranges + 1), []))).toEqual(refusal);
+  expect(asked(cutting([], names(MOVES_MOST.tenants + 1)))).toEqual(refusal);
+});
+
+test('what was moved before counts, but for what the cut-over replaces', () => {
+  const to = 'cell-c';
+  const moved: HealthRecord['moved'] = [
+    ...ranges(MOVES_MOST.ranges).map((buckets) => ({ buckets, to, generation: 2 })),
+    ...names(MOVES_MOST.tenants).map((tenant) => ({ tenant, to })),
+  ];
+  const records = [{ ...HOME, moved }];
+  expect(asked(cutting([[9_000, 9_001]], []), {}, { records })).toHaveProperty('refused', 'too-many-moves');
+  expect(asked(cutting([], ['another']), {}, { records })).toHaveProperty('refused', 'too-many-moves');
+  expect(asked(cutting([[2, 2]], []), {}, { records })).toHaveProperty('record');
+  expect(asked(cutting([[0, 65_535]], ['tenant-1']), {}, { records })).toHaveProperty('record');
 });
