@@ -3,7 +3,7 @@ import { isGaining } from './begin-handover.ts';
 import { eventOf, handoverDetails, isQuiet, recordIn, type DecideInput, type Said } from './decision.ts';
 import { sizeOf } from './end-handover.ts';
 import { causeWithPin, closing, leansOn, type Aim } from './handover.ts';
-import { without } from './moved.ts';
+import { movesTooMuch } from './moved.ts';
 import type { Changing, EventEntry, HealthRecord } from './record.ts';
 import { servedBy } from './served-by.ts';
 import type { Change, ChangeRefusal, SafetyRule, Wish } from './store.ts';
@@ -11,12 +11,6 @@ import { tally } from './tally.ts';
 
 /** Run-time pins of one home: more of them belong into the fleet file. */
 export const PINS_MOST = 1_000;
-
-/**
- * What is moved from one home: so many entries of buckets, and of tenants. A cell shows the rules of two homes in its health
- * answer, whose size is bounded: with names of the greatest length, and all the pins that there can be, they fill nine tenths.
- */
-export const MOVES_MOST = { ranges: 1_000, tenants: 500 };
 
 export type Situation = Pick<DecideInput, 'now' | 'live' | 'records' | 'handsOver' | 'warmingUp'>;
 
@@ -142,17 +136,6 @@ function planCutOver({ wish, record, situation }: Asked<'cut-over'>): Plan | Cha
     open: false,
     idle: false,
   };
-}
-
-/** Whether more is moved from the home than a record can hold, once the cut-over is open. */
-function movesTooMuch({ moved }: HealthRecord, changing: Changing, to: string): boolean {
-  const left = without(moved, changing, to);
-  const tenants = left.filter((entry) => 'tenant' in entry).length;
-  const ranges = left.length - tenants;
-  return (
-    ranges + changing.buckets.length > MOVES_MOST.ranges ||
-    tenants + changing.tenants.length > MOVES_MOST.tenants
-  );
 }
 
 /** What speaks against giving tenants to the cell: the home, or its neighbour. */

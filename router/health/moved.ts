@@ -4,6 +4,12 @@ import type { Changing, HealthRecord, Moved } from './record.ts';
 /** What of a record tells of moves. */
 export type Moves = Pick<HealthRecord, 'phase' | 'moved' | 'changing' | 'handover'>;
 
+/**
+ * What is moved from one home: so many entries of buckets, and of tenants. A cell shows the rules of two homes in its health
+ * answer, whose size is bounded: with names of the greatest length, and all the pins that there can be, they fill nine tenths.
+ */
+export const MOVES_MOST = { ranges: 1_000, tenants: 500 };
+
 const NOTHING: Changing = { tenants: [], buckets: [] };
 
 /** What has moved away from a home by now: what a cut-over in closing is about has not, yet. */
@@ -68,6 +74,21 @@ function lessThan([from, to]: [number, number], [first, last]: [number, number])
   const left: [number, number][] = first > from ? [[from, first - 1]] : [];
   const right: [number, number][] = last < to ? [[last + 1, to]] : [];
   return [...left, ...right];
+}
+
+/** Whether more is moved from the home than a record can hold, once the cut-over is open. */
+export function movesTooMuch(
+  { moved }: Pick<HealthRecord, 'moved'>,
+  changing: Changing,
+  to: string,
+): boolean {
+  const left = without(moved, changing, to);
+  const tenants = left.filter((entry) => 'tenant' in entry).length;
+  const ranges = left.length - tenants;
+  return (
+    ranges + changing.buckets.length > MOVES_MOST.ranges ||
+    tenants + changing.tenants.length > MOVES_MOST.tenants
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Names } from '../names.ts';
 import { OriginPool } from '../origin-pool.ts';
 import type { Evidence } from './record.ts';
 
-/** The rules of two homes, with all the pins and moves that there can be (`change.ts`), take nine tenths of it. */
+/** The rules of two homes, with all the pins and moves that there can be (`PINS_MOST`, `MOVES_MOST`), take nine tenths of it. */
 const MAX_ANSWER_BYTES = 1_048_576;
 
 const healthAnswer = z.object({

@@ -1,6 +1,6 @@
 // Handovers through both stores: how they begin, and how the beats of the machines end them.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { MOVES_MOST } from '../../router/health/change.ts';
+import { MOVES_MOST } from '../../router/health/moved.ts';
 import { createInProcessStore } from '../../router/health/in-process-store.ts';
 import { createRedisStore } from '../../router/health/redis-store.ts';
 import { servedBy } from '../../router/health/served-by.ts';

@@ -1,6 +1,5 @@
 // What is due by the rules of health, and what stands in its way: written down a second time, from the votes and the records.
 import type { Cause, CellState, HealthRecord, HomeRule, Vote } from '../../router/health/record.ts';
-import { servedBy } from '../../router/health/served-by.ts';
 import { anyAway, asItWas, isPinChange, isQuiet, leansOn } from './verdict-records.ts';
 import type { Situation } from './verdict-situation.ts';
 
@@ -69,7 +68,7 @@ function overBudget({ buckets, zone }: HomeRule, situation: Situation): 'budget'
 }
 
 /** The dwell of a home, with what its relapses make of it. */
-function dwellOf({ relapses }: HealthRecord, { asking: { minDwellMs } }: Situation): number {
+export function dwellOf({ relapses }: HealthRecord, { asking: { minDwellMs } }: Situation): number {
   return Math.max(minDwellMs, Math.min(minDwellMs * 2 ** relapses, TEN_MINUTES));
 }
 
@@ -87,78 +86,6 @@ export function returnedAfter(record: HealthRecord, situation: Situation): numbe
   return AWAY.includes(state) && !ON_PURPOSE.includes(cause) ? situation.now : record.returned;
 }
 
-type Due = { kind: 'step'; share: number; cause: Cause } | { kind: 'unpin'; tenant: string; moves: boolean };
-
-/** What must begin by itself with an open record; null: nothing. */
-export function beginningDue(record: HealthRecord, situation: Situation): Due | null {
-  const { home, undone } = record;
-  if (record.phase === 'closing' || situation.isGaining(home)) return null;
-  const backOff = undone === 0 ? 0 : situation.asking.handoverMs * 2 ** undone;
-  if (stoodFor(record, situation) < Math.min(backOff, TEN_MINUTES)) return null;
-  return stepDue(record, situation) ?? unpinDue(record, situation);
-}
-
-function stoodFor({ since }: HealthRecord, { now }: Situation): number {
-  return since === null ? Number.POSITIVE_INFINITY : Math.abs(now - since);
-}
-
-/** Whether the last thing that happened is that fewer were to be away, and that this was undone. */
-function isUndoneStep({ undone, share, shareBefore }: HealthRecord): boolean {
-  return undone > 0 && shareBefore < share;
-}
-
-function stepDue(record: HealthRecord, situation: Situation): Due | null {
-  const { home, neighbour, share, state, deadline, cause } = record;
-  const able = situation.is('up', home) && situation.hasCaughtUp(home) && situation.is('up', neighbour);
-  if (share === 0 || !able) return null;
-  const step = (why: Cause): Due => ({
-    kind: 'step',
-    share: share > 90 ? 90 : share > 50 ? 50 : 0,
-    cause: why,
-  });
-  // One that was undone is tried again after its back-off alone.
-  const stood = isUndoneStep(record) ? Number.POSITIVE_INFINITY : stoodFor(record, situation);
-  if (state === 'returning') {
-    return stood >= situation.asking.minDwellMs / 4 ? step(cause ?? 'recovered') : null;
-  }
-  if (deadline !== null) return situation.now >= deadline ? step('expired') : null;
-  if (state !== 'failed-over' || cause === 'operator') return null;
-  return stood >= dwellOf(record, situation) ? step('recovered') : null;
-}
-
-/** The first of the expired pins that can end, after as many others as handovers were undone. */
-function unpinDue(record: HealthRecord, situation: Situation): Due | null {
-  const expired = Object.entries(record.pins).filter(([, { until }]) => until <= situation.now);
-  expired.sort(([a, { until: one }], [b, { until: other }]) => one - other || (a < b ? -1 : 1));
-  const later = expired.length === 0 ? 0 : record.undone % expired.length;
-  const inTurn = [...expired.slice(later), ...expired.slice(0, later)];
-  const ends = inTurn.map(([tenant]) => endOfPin(record, tenant, situation));
-  return ends.find((end) => end !== null) ?? null;
-}
-
-function endOfPin(record: HealthRecord, tenant: string, situation: Situation): Due | null {
-  const { [tenant]: _, ...pins } = record.pins;
-  const [from, to] = [servedBy(record, tenant), servedBy({ ...record, pins }, tenant)];
-  if (from === to) return { kind: 'unpin', tenant, moves: false };
-  const able = situation.is('up', from) && situation.is('up', to);
-  const caughtUp = to !== record.home || situation.hasCaughtUp(record.home);
-  return able && caughtUp ? { kind: 'unpin', tenant, moves: true } : null;
-}
-
-/** Whether the home must take the neighbour that the fleet in force gives it, and what keeps it from that. */
-export function isNeighbourDue(
-  record: HealthRecord,
-  rule: HomeRule,
-  situation: Situation,
-): boolean | 'later' {
-  const { home, neighbour } = rule;
-  if (!situation.oneFleet || !situation.records.has(home) || !isQuiet(record)) return false;
-  if (neighbour === record.neighbour || neighbour === home) return false;
-  if (neighbour === null) return true;
-  if (!situation.is('up', neighbour) || leansOn(situation.recordOf(neighbour), home)) return false;
-  return hasGuestsOfBefore(neighbour, situation) ? 'later' : true;
-}
-
 /** What a home that is held back is counted as. */
 export function namesOfHeld(why: string, record: HealthRecord, situation: Situation): string[] {
   const { home, neighbour } = record;
@@ -168,7 +95,7 @@ export function namesOfHeld(why: string, record: HealthRecord, situation: Situat
 }
 
 /** Whether a home has somebody away at the cell, which the file gives to one home at most. */
-function hasGuestsOfBefore(cell: string, situation: Situation): boolean {
+export function hasGuestsOfBefore(cell: string, situation: Situation): boolean {
   const named = situation.asking.homes.filter(({ neighbour }) => neighbour === cell);
   const guests = [...situation.records.values()].filter((one) => one.neighbour === cell && anyAway(one));
   return named.length < 2 && guests.length > 0;

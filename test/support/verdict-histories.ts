@@ -16,19 +16,16 @@ import {
   undoneOnce,
   type Beaten,
 } from './verdict-beats.ts';
+import { awayThenNewFile, firstHome, pinnedOrCutOver, twoPins } from './verdict-arranged.ts';
 import {
-  awayThenNewFile,
   emptied,
-  firstHome,
   forgotten,
   manyPins,
   newFleet,
   operated,
-  pinnedOrCutOver,
   rare,
   restored,
   thereAndBack,
-  twoPins,
   type Operated,
 } from './verdict-operators.ts';
 

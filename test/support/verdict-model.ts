@@ -3,15 +3,8 @@ import { expect } from 'vitest';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import type { Beat, BeatReply, Change, FailOver } from '../../router/health/store.ts';
 import { expectSame } from './same.ts';
-import {
-  beginningDue,
-  endDue,
-  isFailoverWanted,
-  isNeighbourDue,
-  isNeighbourLost,
-  namesOfHeld,
-  obstacle,
-} from './verdict-due.ts';
+import { beginningDue, isNeighbourDue } from './verdict-begins.ts';
+import { endDue, isFailoverWanted, isNeighbourLost, namesOfHeld, obstacle } from './verdict-due.ts';
 import { expectNoPact, Journeys, type Opening } from './verdict-invariants.ts';
 import { expectTransition, kindOf, nameOf, type Kind } from './verdict-transitions.ts';
 import { Situation } from './verdict-situation.ts';

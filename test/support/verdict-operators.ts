@@ -26,7 +26,16 @@ export type Operated =
   | { kind: 'load'; router: string; fleet: number; inForce: boolean };
 
 /** Mostly the same few, so that what happens to a home happens to one that something happened to before. */
-const home = constantFrom('cell-a', 'cell-a', 'cell-a', 'cell-b', 'cell-b', 'cell-c', 'cell-d', 'cell-e');
+export const home = constantFrom(
+  'cell-a',
+  'cell-a',
+  'cell-a',
+  'cell-b',
+  'cell-b',
+  'cell-c',
+  'cell-d',
+  'cell-e',
+);
 const override = constantFrom<string[]>(
   [],
   [],
@@ -39,7 +48,7 @@ const share: Arbitrary<Wish> = record({
   percent: constantFrom(0, 0, 10, 30, 50, 50, 70, 100, 100, 100),
 });
 /** `home`, `neighbour` and `third` become names of cells when it is known which there are. */
-const pin: Arbitrary<Wish> = record({
+export const pin: Arbitrary<Wish> = record({
   kind: constantFrom('pin' as const),
   tenant: constantFrom('', 't1', 't2'),
   cell: constantFrom(null, 'home', 'neighbour', 'neighbour', 'neighbour', 'third'),
@@ -56,7 +65,7 @@ const RANGES: [number, number][][] = [
   ],
   Array.from({ length: 1_001 }, (_, i) => [2 * i, 2 * i]),
 ];
-const cutOver: Arbitrary<Wish> = record({
+export const cutOver: Arbitrary<Wish> = record({
   kind: constantFrom('cut-over' as const),
   to: home,
   buckets: constantFrom(...RANGES),
@@ -64,7 +73,7 @@ const cutOver: Arbitrary<Wish> = record({
   generation: constantFrom(2, 3),
 });
 
-const wished: Arbitrary<Wished> = record({
+export const wished: Arbitrary<Wished> = record({
   kind: constantFrom('change' as const),
   home,
   wish: oneof(
@@ -105,17 +114,6 @@ export const restored: Arbitrary<Operated> = wished.map((like) => ({
   override: [],
 }));
 
-/** The first cell gets its tenants back, whatever speaks against it. */
-export const firstHome: Operated = {
-  kind: 'change',
-  home: 'cell-a',
-  wish: { kind: 'share', percent: 0 },
-  cause: 'operator',
-  expiresInMs: 0,
-  handoverMs: 2_000,
-  override: ['target-up', 'caught-up'],
-};
-
 /** Pins that make no difference while nobody is away, and expire together. */
 export const manyPins: Arbitrary<Operated[]> = record({
   tenants: subarray(TENANTS, { minLength: 2, maxLength: 4 }),
@@ -123,20 +121,6 @@ export const manyPins: Arbitrary<Operated[]> = record({
 }).map(({ tenants, like }) =>
   tenants.toReversed().map((tenant) => ({ ...like, wish: { kind: 'pin', tenant, cell: 'home' } })),
 );
-
-/** Two tenants of one home go to its neighbour, for about as long. */
-export const twoPins: Arbitrary<[Operated, Operated]> = record({
-  home,
-  tenants: constantFrom(['t1', 't2'], ['t2', 't1']),
-  expiresInMs: constantFrom(1_500, 1_500, 3_000),
-  like: wished,
-}).map(({ home, tenants: [one = '', other = ''], expiresInMs, like }) => {
-  const pinned = (tenant: string): Operated => {
-    const wish: Wish = { kind: 'pin', tenant, cell: 'neighbour' };
-    return { ...like, home, wish, expiresInMs, handoverMs: 4_000 };
-  };
-  return [pinned(one), pinned(other)];
-});
 
 /** A wish, and one that takes it back, wholly or in part. */
 export const thereAndBack: Arbitrary<[Operated, Operated]> = record({
@@ -157,22 +141,11 @@ function back(wish: Wished, percent: number): Wished {
 
 const leaving = record({ kind: constantFrom('leave' as const), router: constantFrom(...ROUTERS) });
 
-/** What a cell that alone knows of it does not tell the whole of. */
-export const pinnedOrCutOver: Arbitrary<Operated> = record({ like: wished, wish: oneof(pin, cutOver) }).map(
-  ({ like, wish }) => ({ ...like, wish, handoverMs: 4_000 }),
-);
-
 /** The store forgets everything but what cells have shown to a machine. */
 export const forgotten: Arbitrary<Operated[]> = constantFrom(...ROUTERS).map((router) => [
   { kind: 'emptied' },
   { kind: 'adopted', router },
 ]);
-
-/** The second cell's tenants are away when all machines bring another file in force. */
-export const awayThenNewFile: Operated[] = [
-  { kind: 'fail-over', home: 'cell-b', expiresInMs: 2_000, override: ['target-up', 'target-not-drained'] },
-  ...ROUTERS.map((router): Operated => ({ kind: 'load', router, fleet: 1, inForce: true })),
-];
 
 /** What loses or restores memory, or takes a machine away. */
 export const rare: Arbitrary<Operated[]> = oneof(

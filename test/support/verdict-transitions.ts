@@ -2,11 +2,10 @@
 import { expect } from 'vitest';
 import type { HealthRecord } from '../../router/health/record.ts';
 import { expectSame } from './same.ts';
+import { beginningDue, isNeighbourDue } from './verdict-begins.ts';
 import {
-  beginningDue,
   endDue,
   isFailoverWanted,
-  isNeighbourDue,
   isNeighbourLost,
   obstacle,
   relapsesAfter,

@@ -1,6 +1,7 @@
 // What operators ask for: what it begins, and what it is refused for.
 import { expect, test } from 'vitest';
-import { beginChange, MOVES_MOST, PINS_MOST } from '../../../../router/health/change.ts';
+import { beginChange, PINS_MOST } from '../../../../router/health/change.ts';
+import { MOVES_MOST } from '../../../../router/health/moved.ts';
 import { closing } from '../../../../router/health/handover.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
 import type { Change, Wish } from '../../../../router/health/store.ts';

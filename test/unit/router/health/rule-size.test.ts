@@ -1,6 +1,7 @@
 // The bounds of what is pinned and moved, against the size of the health answer in which cells show it.
 import { expect, onTestFinished, test } from 'vitest';
-import { MOVES_MOST, PINS_MOST } from '../../../../router/health/change.ts';
+import { PINS_MOST } from '../../../../router/health/change.ts';
+import { MOVES_MOST } from '../../../../router/health/moved.ts';
 import { Probe } from '../../../../router/health/probe.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 import { Names } from '../../../../router/names.ts';
