@@ -252,6 +252,11 @@ export class Monitor {
     return this.#rules.view.movedTenant(tenant);
   }
 
+  /** Whether a later generation than the fleet file in force knows may have taken the bucket from this home. */
+  isOvertaken(home: string, bucket: number): boolean {
+    return this.#rules.view.isOvertaken(home, bucket);
+  }
+
   /** The home of a tenant of the fleet in force; null: nobody can tell whether it was moved from there. */
   homeOf(tenant: string): string | null {
     const found = findHome(this.#fleets.active.placement.locate(tenant), this);
