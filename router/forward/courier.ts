@@ -12,6 +12,7 @@ import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
+import { Crowds } from './crowds.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
 import { Handovers } from './handovers.ts';
 import { Holds } from './holds.ts';
@@ -53,8 +54,7 @@ export class Courier {
   readonly #homes: Homes;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #traffic = new Map<string, HomeTraffic>();
-  /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
-  readonly #crowded = new Set<string>();
+  readonly #crowds: Crowds;
 
   constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homes: Homes) {
     const { HANDOVER_MS: handoverMs, RECONNECT_SPREAD_MS: spreadMs } = config;
@@ -71,9 +71,10 @@ export class Courier {
       movesTo: (tenant, to) => homes.movesTo(tenant, to),
     });
     this.#waits = new Waits(knowledge, this.holds);
+    this.#crowds = new Crowds(this.holds, lanes, (delivery) => this.#waits.cellOf(delivery));
     this.#aftermath = new Aftermath(knowledge, this.#waits, this.retries, {
       place: (delivery) => this.#place(delivery, 'again'),
-      crowded: (cell) => void this.#crowded.add(cell),
+      crowded: (cell, queue) => this.#crowds.waits(cell, queue),
     });
   }
 
@@ -148,8 +149,9 @@ export class Courier {
   #place(delivery: Delivery, how: 'new' | 'waited' | 'again'): boolean {
     const { exchange } = delivery;
     if (!exchange.open) return true;
+    const waitedForHandover = delivery.waitsFor === movingQueue(delivery.home);
     if (how !== 'new') this.#findHome(delivery);
-    const { home, moving } = delivery;
+    const { home } = delivery;
     delivery.crowded = false;
     delivery.moving = false;
     if (how === 'waited' && this.#knowledge.recordOf(home).epoch < delivery.neededEpoch) return false;
@@ -157,7 +159,7 @@ export class Courier {
     if ('refusal' in choice) {
       // What waited for a handover waits for a verdict from now on, and the other way round.
       if (choice.refusal === 'placement-moving') this.#waits.holdMoving(delivery);
-      else if (how === 'waited' && !moving) return false;
+      else if (how === 'waited' && !waitedForHandover) return false;
       else this.#waits.holdOrRefuse(delivery, this.#waits.cellOf(delivery), 'cell-unavailable', null);
       return true;
     }
@@ -169,8 +171,8 @@ export class Courier {
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
       if (how === 'new') {
-        if (!this.#waitsForRoom(delivery)) exchange.refuse('cell-overloaded', null);
-      } else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
+        if (!this.#waitsForRoom(delivery, choice)) exchange.refuse('cell-overloaded', null);
+      } else if (delivery.waitsFor !== null) this.#crowds.waits(choice.cell, delivery.waitsFor);
       return how === 'new';
     }
     this.#send(delivery, choice);
@@ -178,10 +180,10 @@ export class Courier {
   }
 
   /** It waits behind what waited for a handover and has gone on its way, or goes, at this moment. */
-  #waitsForRoom(delivery: Delivery): boolean {
-    const { home } = delivery;
-    if (!this.handovers.endedLately(home) || !this.#waits.hold(movingQueue(home), delivery)) return false;
-    this.#crowded.add(movingQueue(home));
+  #waitsForRoom(delivery: Delivery, { cell }: Served): boolean {
+    const queue = movingQueue(delivery.home);
+    if (!this.handovers.endedLately(delivery.home) || !this.#waits.hold(queue, delivery)) return false;
+    this.#crowds.waits(cell, queue);
     return true;
   }
 
@@ -214,7 +216,7 @@ export class Courier {
     if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell, role);
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enter(cell, role, tenant)) return false;
-    this.#entered(delivery, () => this.#lanes.leave(cell, role, tenant));
+    this.#entered(delivery, cell, () => this.#lanes.leave(cell, role, tenant));
     return true;
   }
 
@@ -223,15 +225,15 @@ export class Courier {
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enterTunnel(cell, role, tenant)) return false;
     delivery.leave();
-    this.#entered(delivery, () => this.#lanes.leaveTunnel(cell, role, tenant));
+    this.#entered(delivery, cell, () => this.#lanes.leaveTunnel(cell, role, tenant));
     return true;
   }
 
   /** It is inside until `leave`, which makes room for what waits for some. */
-  #entered(delivery: Delivery, leave: () => void): void {
+  #entered(delivery: Delivery, cell: string, leave: () => void): void {
     delivery.entered(() => {
       leave();
-      if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
+      this.#crowds.left(cell);
     });
   }
 
@@ -245,12 +247,6 @@ export class Courier {
     this.streams.add(exchange, home, stream);
     this.handovers.streams(delivery, stream);
     return true;
-  }
-
-  #roomAgain(): void {
-    const crowded = [...this.#crowded];
-    this.#crowded.clear();
-    for (const cell of crowded) this.holds.wake(cell);
   }
 
   #send(delivery: Delivery, served: Served): void {
