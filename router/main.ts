@@ -53,6 +53,7 @@ async function run(config: Config): Promise<void> {
     lanes.setFleet(cells);
     rates.setFleet(limits);
     pools.setFleet(cells);
+    courier.replaced();
   });
   courier.handovers.onHeld((home, epoch) => monitor.confirmHeld(home, epoch));
   monitor.onRecords((records) => courier.verdict(records));

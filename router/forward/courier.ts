@@ -14,7 +14,7 @@ import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import { Crowds } from './crowds.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
-import { Handovers } from './handovers.ts';
+import { Handovers, type Homes } from './handovers.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
 import { endTenant, tenantsInside } from './in-flight.ts';
@@ -31,14 +31,6 @@ const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreacha
 
 /** How long what was in a cell as it died lets the others go ahead: they are with the other cell by then. */
 const BEHIND_MS = 100;
-
-/** Where tenants are at home, by what is known now. */
-export type Homes = {
-  /** Null: it can not be told. */
-  homeOf(tenant: string): string | null;
-  /** Whether the tenant is at a home from which it is to be cut over to this one. */
-  movesTo(tenant: string, to: string): boolean;
-};
 
 export class Courier {
   readonly holds: Holds<Delivery>;
@@ -65,11 +57,7 @@ export class Courier {
     this.#pools = pools;
     this.holds = new Holds({ holdMs: config.HOLD_MS, holdMax: config.HOLD_MAX });
     this.retries = new RetryBudget((cell) => lanes.insideOf(cell));
-    this.handovers = new Handovers(this.streams, {
-      handoverMs,
-      spreadMs,
-      movesTo: (tenant, to) => homes.movesTo(tenant, to),
-    });
+    this.handovers = new Handovers(this.streams, { handoverMs, spreadMs, homes });
     this.#waits = new Waits(knowledge, this.holds);
     this.#crowds = new Crowds(this.holds, lanes, (delivery) => this.#waits.cellOf(delivery));
     this.#aftermath = new Aftermath(knowledge, this.#waits, this.retries, {
@@ -116,6 +104,11 @@ export class Courier {
       this.holds.wake(home);
       if (neighbour !== null) this.holds.wake(neighbour);
     }
+  }
+
+  /** Another fleet file is in force: tenants that have another home by it open their streams there. */
+  replaced(): void {
+    for (const home of this.streams.homes) this.handovers.endElsewhere(this.#knowledge.recordOf(home));
   }
 
   /** Who has requests in a cell now. */
