@@ -27,7 +27,7 @@ function crowdOf(
     wake(queue: string, concerns: (delivery: Delivery) => boolean = () => true) {
       expect(queue).toBe(QUEUE);
       world.wakes += 1;
-      for (const one of [...waiting])
+      for (const one of Array.from(waiting))
         if (concerns(one) && place(one)) waiting.splice(waiting.indexOf(one), 1);
     },
   };
