@@ -65,6 +65,15 @@ test('what is cut over already is done, and asking again changes nothing', async
   expect(before.find(({ id }) => id === 'cell-d')?.buckets).toBeGreaterThan(0);
 });
 
+test('without an owner, it is who asks', async () => {
+  const cells = await startCells();
+  const { router, ask } = await startMoving(fileOf(cells, [FIRST, JOINING]));
+  const wish = { buckets: [[0, 99]], to: 'cell-d', from: 'cell-a', owner: undefined };
+  await until('the cells are up', async () => (await ask(wish)).status === 200);
+  const { events } = (await (await fetch(`${router.admin}/v1/events`)).json()) as { events: object[] };
+  expect(events.at(-1)).toMatchObject({ cell: 'cell-a', actor: 'anna', details: { owner: 'anna' } });
+});
+
 test('of one home alone, where it is named', async () => {
   const cells = await startCells();
   const { ask, cellsNow } = await startMoving(fileOf(cells, [FIRST, JOINING]));
