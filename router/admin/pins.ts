@@ -41,7 +41,8 @@ async function pin(
   body: EndBody | StayBody,
 ): Promise<FastifyReply> {
   const { reason, owner = actor, override } = body;
-  const home = monitor.homeOf(tenant);
+  const ownHome = monitor.homeOf(tenant);
+  const home = cell === null ? homeOfPin({ fleets, monitor }, tenant, ownHome) : ownHome;
   if (home === null) {
     return problem(reply, 'store-unavailable', 'The store has never told which cell has the tenant now.');
   }
@@ -61,4 +62,18 @@ async function pin(
       override,
     },
   );
+}
+
+/**
+ * The home whose record has a pin of the tenant: its own before any other. One that lives elsewhere since, by another fleet
+ * file, may have left its pin behind. Its own home where none has.
+ */
+function homeOfPin(
+  { fleets, monitor }: Pick<OperationParts, 'fleets' | 'monitor'>,
+  tenant: string,
+  ownHome: string | null,
+): string | null {
+  const hasPin = (home: string): boolean => Object.hasOwn(monitor.recordOf(home).pins, tenant);
+  if (ownHome !== null && hasPin(ownHome)) return ownHome;
+  return fleets.active.placement.cells.find(hasPin) ?? ownHome;
 }

@@ -1,5 +1,6 @@
 // Drains, ways home and pins, asked for at the admin port: who is served where afterwards, with either store.
 import { request } from 'node:http';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { operated, startOperated, STAY, WHY, type Operated } from '../support/operated.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
@@ -271,6 +272,22 @@ describe.each([
     expect(told).toMatchObject({ status: 200, body: { share: 0 } });
     await healthOf({ version: '1.0.0' });
   });
+});
+
+test('a pin that a tenant left behind in its old home is taken away, after the one of its own', async () => {
+  const { router, ask, get, cellNow } = await operated();
+  await ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' });
+  const file = await readFile(router.fleetFile, 'utf8');
+  await router.writeFleet(file.replace('acme: cell-a', 'acme: cell-c'));
+  await until('acme has its new home', async () => (await get('/v1/tenants/acme'))['home'] === 'cell-c');
+  await ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-a' });
+  for (const home of ['cell-c', 'cell-a']) {
+    expect((await cellNow(home))['pins']).toBe(1);
+    const unpinned = await ask('DELETE', '/v1/pins/acme', WHY);
+    expect(unpinned).toMatchObject({ status: 200, body: { home, pins: {} } });
+    expect((await cellNow(home))['pins']).toBe(0);
+  }
+  expect(await ask('DELETE', '/v1/pins/acme', WHY)).toMatchObject({ status: 200, body: { home: 'cell-c' } });
 });
 
 test('what a request inside holds up is undone, and says so', async () => {
