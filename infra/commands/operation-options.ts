@@ -68,3 +68,18 @@ export function stagesOf({ percent, steps = [] }: { percent?: number; steps?: nu
   }
   return steps.at(-1) === last ? steps : [...steps, last];
 }
+
+/**
+ * Those of the stages that are still to come for a cell of which so much is away: one that was gone through before would
+ * take tenants back, only to send them away again. Where less than now is meant in the end, all of them.
+ */
+export function stagesFrom(
+  stages: readonly number[],
+  { share, phase }: { share: number; phase?: string },
+): number[] {
+  const last = stages.at(-1) ?? 0;
+  if (last < share) return [...stages];
+  // In closing the share is not in force yet, and may be undone: asked for again, it changes nothing but its end.
+  const isToCome = (stage: number): boolean => stage > share || (stage === share && phase === 'closing');
+  return stages.filter((stage) => isToCome(stage) || stage === last);
+}
