@@ -10,8 +10,8 @@ export type StayOptions = EndOptions & { expiresIn: number };
 const LONGEST_S = 604_800;
 const SECONDS_IN: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** What ends something, or brings it back, needs. */
-export function withEnd(command: Command): Command {
+/** What ends something, or brings it back, needs. `json`: what it prints as JSON. */
+export function withEnd(command: Command, json = 'the new record, as JSON'): Command {
   return command
     .requiredOption('--reason <text>', 'why: it stands in the event')
     .requiredOption('--owner <name>', 'who answers for it')
@@ -20,7 +20,7 @@ export function withEnd(command: Command): Command {
         .argParser((rule, rules: string[]) => [...rules, rule])
         .default([], 'none'),
     )
-    .option('--json', 'the new record, as JSON');
+    .option('--json', json);
 }
 
 /** What stays until its time has passed needs that, too. */
