@@ -283,6 +283,7 @@ test('against a real router each of them does what it says', async () => {
     expect([code, err]).toEqual([0, '']);
     return out;
   };
+  expect(await done('unpin acme', WHY)).toBe('acme: not pinned (home cell-a, epoch 1)\n');
   expect(await done('drain cell-a --steps 10,99 --pause 0', STAY)).toMatch(
     /^cell-a: 10 % of its tenants are away at cell-b, until \S+Z \(epoch 3\)\ncell-a: 99 %.*\(epoch 5\)\n$/,
   );
