@@ -317,7 +317,9 @@ test('without Redis nothing is handed over, and it says so', async () => {
     ['PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' }],
     ['POST', '/v1/cells/cell-a/fail-over', STAY],
   ] as const) {
-    expect(await ask(method, path, body)).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
+    const { status, body: told } = await ask(method, path, body);
+    expect([status, told['code']]).toEqual([503, 'store-unavailable']);
+    expect(told['title']).toMatch(/^The store of the verdicts does not answer: Redis [^.]+\.$/);
   }
   expect(await cellNow('cell-a')).toMatchObject({ epoch: 1 });
   expect(await servedBy('acme')).toBe('cell-a');
@@ -331,5 +333,7 @@ test('Redis lost in the middle of a handover is told as that', async () => {
   const asked = operator.ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 });
   await until('it is closing', async () => (await operator.cellNow('cell-a'))['phase'] === 'closing');
   await own.kill('SIGKILL');
-  expect(await asked).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
+  const { status, body } = await asked;
+  expect([status, body['code']]).toEqual([503, 'store-unavailable']);
+  expect(body['title']).toMatch(/^Nobody told in time how the handover ended\. /);
 });
