@@ -25,6 +25,10 @@ test('a new cell gets its buckets range by range under load, and no request fail
   const joining = fileOf(cells, [FIRST, JOINING]);
   const load = startLoad([router.url], TENANTS, 200);
   onTestFinished(async () => void (await load.stop()));
+  await until(
+    'everybody was served at home',
+    () => new Set(load.sent.map(({ tenant }) => tenant)).size === TENANTS.length,
+  );
   await give(joining);
   const movers = moversOf(joining);
   const [mover = ''] = movers;
