@@ -68,6 +68,7 @@ export function undecided(answer: 'behind' | 'passive'): StoreUnavailable {
     answer === 'behind'
       ? 'the store lost records and has not got them back yet'
       : 'the store is led by a newer release',
+    answer,
   );
 }
 

@@ -239,7 +239,19 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** The store did not answer in time, or refused. The message names no address and no secret. */
+/**
+ * `silent`: it did not answer, or with nothing that can be read · `behind`: it lost records and has not got them back yet ·
+ * `passive`: a newer release leads it · `untold`: it began a handover, and nobody told in time how that ended.
+ */
+export type StoreTrouble = 'silent' | 'behind' | 'passive' | 'untold';
+
+/** The store did not answer in time, or may not decide. The message names no address and no secret. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
+  readonly trouble: StoreTrouble;
+
+  constructor(message: string, trouble: StoreTrouble = 'silent') {
+    super(message);
+    this.trouble = trouble;
+  }
 }
