@@ -32,7 +32,9 @@ test('a new cell gets its buckets range by range under load, and no request fail
   await give(joining);
   const movers = moversOf(joining);
   const [mover = ''] = movers;
-  expect((await explain(mover)).reason).toBe('home is serving; to be moved to cell-d');
+  await until('it is said where it is to go', async () => {
+    return (await explain(mover)).reason === 'home is serving; to be moved to cell-d';
+  });
   let moved = 0;
   for (let from = 0; from < 65_536; from += 16_384) {
     const answer = await ask({ buckets: [[from, from + 16_383]], to: 'cell-d' });
