@@ -83,14 +83,15 @@ test('asking twice changes nothing the second time', async () => {
 });
 
 test('it ends by itself when its time has passed, step by step', async () => {
+  // Where it was until then, the events tell: a busy machine may take longer than its time to ask.
   await failOver({ ...WISH, expiresIn: 1 });
-  expect(await servedBy('acme')).toBe('cell-b');
   const events = await until('all tenants are home again', async () => {
     const told = (await (await fetch(`${router.admin}/v1/events`)).json()) as { events: { epoch: number }[] };
     return told.events[0]?.epoch === 8 ? told.events : null;
   });
   expect(events[0]).toMatchObject({ cause: 'expired', to: 'serving', details: { phase: 'open', share: 0 } });
   expect(events.at(-2)).toMatchObject({ cause: 'expired', from: 'failed-over', to: 'returning', epoch: 3 });
+  expect(events.at(-1)).toMatchObject({ cause: 'operator', to: 'failed-over', epoch: 2 });
   expect(await servedBy('acme')).toBe('cell-a');
 });
 
