@@ -113,7 +113,7 @@ class InProcessState {
     const now = this.#clock();
     this.#forgetTheSilent(now);
     const outcome = forcedFailover(wish, { now, live: this.#live(), records: this.#records });
-    if ('refused' in outcome) return structuredClone(outcome);
+    if ('refused' in outcome) return outcome;
     this.#commit([outcome.record], [outcome.event]);
     return structuredClone({ record: outcome.record });
   }

@@ -47,7 +47,6 @@ export function wishCaller(calls: RedisCalls, { keys, ask, onMalformed }: Settin
     async failOver(wish) {
       const [answer, rule, json] = await answerTo(OPERATE, operateAnswer, withoutNulls(boundedWish(wish)));
       if (answer === 'done') return { record: recordFrom(json) };
-      if (answer === 'already-away') return { refused: answer, rule: null, record: recordFrom(json) };
       if (answer === 'behind' || answer === 'passive') throw undecided(answer);
       return { refused: answer, rule } as FailOverRefusal;
     },

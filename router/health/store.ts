@@ -133,7 +133,6 @@ export type SafetyRule = 'target-up' | 'target-not-drained' | 'caught-up';
  * `rule` names the safety rule to overrule, where one can be.
  */
 export type FailOverRefusal =
-  | { refused: 'already-away'; rule: null; record: HealthRecord }
   | { refused: 'not-found' | 'no-neighbour' | 'target-away'; rule: null }
   | { refused: 'target-down' | 'target-drained'; rule: SafetyRule };
 
@@ -164,8 +163,8 @@ export type Change = {
 };
 
 /**
- * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: it is
- * away by verdict · `old-routers`: a live router does not speak of handovers ·
+ * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: a part of
+ * it can not be sent away, for it is failed over or on its way home; or pinned, for all of it is away · `old-routers`: a live router does not speak of handovers ·
  * `warming-up`: the machines are not all heard yet, ask again · `not-at-home`: a cut-over needs both homes
  * serving, with nobody away · `too-many-pins` · `third-cell`: a pin to neither the home nor its neighbour.
  */
@@ -201,8 +200,9 @@ export interface Store {
   /** Takes the machine's votes, drops machines that stopped beating, decides, and answers what is now true. */
   beat(beat: Beat): Promise<BeatReply>;
   /**
-   * Forces a failover at once, whatever the votes and the budget say, until it expires. Asked again it changes nothing:
-   * `already-away`, with the record as it is. Rejects with `StoreUnavailable`, too, while the store is behind or passive.
+   * Forces a failover at once, whatever the votes and the budget say, until it expires. Where all of the home is away
+   * already, by whatever, nobody moves, and its end is the operator's from now on. Rejects with `StoreUnavailable`, too,
+   * while the store is behind or passive.
    */
   failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal>;
   /**

@@ -136,7 +136,7 @@ const nothing = z.literal('');
 
 /** What `scripts/operate.lua` answers: what, the safety rule to overrule, and the record. */
 export const operateAnswer = z.union([
-  z.tuple([z.enum(['done', 'already-away']), nothing, z.string()]),
+  z.tuple([z.literal('done'), nothing, z.string()]),
   z.tuple([
     z.enum(['not-found', 'no-neighbour', 'target-away', 'behind', 'passive']),
     nothing.transform(() => null),

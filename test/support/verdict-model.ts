@@ -121,9 +121,9 @@ export class VerdictModel {
     const refused = 'refused' in answer ? answer.refused : null;
     expect(refused).toBe(failOverRefusal(wish, before, this.#situation));
     expect(changed).toHaveLength(refused === null ? 1 : 0);
-    this.#count(refused === null ? ['forced', `forced in ${before.phase}`] : [`refused: ${refused}`]);
+    if (refused !== null) this.#count([`refused: ${refused}`]);
     for (const record of changed) {
-      expectForced(wish, before, record, now);
+      this.#count(expectForced(wish, before, record, now));
       this.#accept(record, 'at-once', null);
     }
   }

@@ -29,7 +29,7 @@ local plans = {}
 function plans.share(wish, record, state, votes, now)
   local percent, home, neighbour = wish.percent, record.home, record.neighbour
   local byVerdict = record.state == 'failed-over' or record.state == 'returning'
-  if byVerdict and percent ~= 0 then return nil, 'already-away' end
+  if byVerdict and percent ~= 0 and percent ~= 100 then return nil, 'already-away' end
   if percent > 0 and (not neighbour or neighbour == home) then return nil, 'no-neighbour' end
   if percent > record.share and leansOn(recordIn(state, neighbour), home) then return nil, 'target-away' end
   local open = percent == record.share
