@@ -134,6 +134,9 @@ export class Beats {
 
   /** One beat; to a store that lost its memory the records are brought back first. */
   async #exchange(): Promise<BeatReply> {
+    // One that did not answer may come back without its last writes: it is to have them before it decides anything.
+    const known = this.#lost ? this.#events.records() : [];
+    if (known.length > 0) await this.#bring(known, []);
     const reply = await this.#tell();
     if (!reply.behind && !this.#toRestore) return reply;
     // What it knows more of counts, too: where nothing has to be brought, the second reply does not repeat it.

@@ -92,7 +92,7 @@ class InProcessState {
     this.machines.set(beat.router, { ...beat, at: now, votes: boundedVotes(beat.votes) });
     this.#forgetTheSilent(now);
     const unknown = beat.knownIncarnation !== null && beat.knownIncarnation !== this.#incarnation;
-    const behind = unknown || beat.knownRevision > this.#revision;
+    const behind = unknown || beat.knownRevision > this.#revision || this.#confirmsMore(beat);
     if (!behind) this.#decide(now, beat);
     for (const refusals of boundedRefusals(beat.refused)) this.#ledger.add(refusals);
     const current = beat.knownIncarnation === this.#incarnation && beat.knownRevision === this.#revision;
@@ -107,6 +107,13 @@ class InProcessState {
       routers: this.#routers(now, beat.router),
       held: this.#heldOf(beat),
     };
+  }
+
+  /** Whether the machine confirms a handover that is not known here: it comes from a store that was lost. */
+  #confirmsMore({ confirmations }: Beat): boolean {
+    return Object.entries(confirmations).some(
+      ([home, { epoch }]) => epoch > (this.#records.get(home)?.epoch ?? 0),
+    );
   }
 
   failOver(wish: FailOver): { record: HealthRecord } | FailOverRefusal {

@@ -134,9 +134,11 @@ const safetyRule = z.enum(['target-up', 'target-not-drained', 'caught-up']) sati
 
 const nothing = z.literal('');
 
-/** What `scripts/operate.lua` answers: what, the safety rule to overrule, and the record. */
+const revision = z.coerce.number().int();
+
+/** What `scripts/operate.lua` answers: what, the safety rule to overrule, the record, and the store's revision with it. */
 export const operateAnswer = z.union([
-  z.tuple([z.literal('done'), nothing, z.string()]),
+  z.tuple([z.literal('done'), nothing, z.string(), revision]),
   z.tuple([
     z.enum(['not-found', 'no-neighbour', 'target-away', 'behind', 'passive']),
     nothing.transform(() => null),
@@ -147,7 +149,7 @@ export const operateAnswer = z.union([
 
 /** What `scripts/change.lua` answers: the same. */
 export const changeAnswer = z.union([
-  z.tuple([z.literal('done'), nothing, z.string()]),
+  z.tuple([z.literal('done'), nothing, z.string(), revision]),
   z.tuple([
     z.enum([
       'not-found',

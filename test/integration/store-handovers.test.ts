@@ -1,6 +1,7 @@
 // Handovers through both stores: how they begin, and how the beats of the machines end them.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createInProcessStore } from '../../router/health/in-process-store.ts';
+import type { HealthRecord } from '../../router/health/record.ts';
 import { createRedisStore } from '../../router/health/redis-store.ts';
 import { servedBy } from '../../router/health/served-by.ts';
 import type { Change, Store, Wish } from '../../router/health/store.ts';
@@ -68,6 +69,14 @@ describe.each(STORES)('the %s store', (_, make) => {
 
   const ofA = () => r1.records.get('cell-a');
   const change = async (wish: Wish, more?: Partial<Change>) => await store.change(changeTo(wish, more));
+
+  test('a machine that confirms a handover which the store does not know has it brought back', async () => {
+    const { record } = (await change(share(100))) as { record: HealthRecord };
+    r1.records.set('cell-a', { ...record, epoch: 9 });
+    r1.confirming = 'ready';
+    expect(await r1.beatOnce(ALL_UP)).toMatchObject({ behind: true });
+    expect(await r1.beatOnce(ALL_UP)).toMatchObject({ behind: false, records: [{ epoch: 9 }] });
+  });
 
   test('a drain is closing first, and drained once all machines have confirmed it', async () => {
     const { record } = (await change(share(100))) as { record: object };

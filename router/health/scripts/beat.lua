@@ -39,6 +39,17 @@ local function warmUp(state, machines, now)
   state.warmingUp = isWarmingUp(state, now)
 end
 
+-- Whether the machine confirms a handover that the state has lost.
+local function confirmsMore(machine, state)
+  local all = machine and machine.confirmations
+  for home, one in pairs(type(all) == 'table' and all or {}) do
+    local epoch = type(one) == 'table' and one[1]
+    local stored = state.json[home] and recordIn(state, home).epoch or 0
+    if type(epoch) == 'number' and epoch > stored then return true end
+  end
+  return false
+end
+
 local function forget(names)
   for _, name in ipairs(names) do redis.call('HDEL', ROUTERS, name) end
 end
@@ -116,7 +127,7 @@ for i = #machines, 1, -1 do
 end
 machines[#machines + 1] = machineOf(ASK.machine, beat)
 local live, silent = beatWithin(machines, now, ASK.ttlMs)
-local behind = isBehind(state)
+local behind = isBehind(state) or confirmsMore(machines[#machines], state)
 if not passive then
   for i = #unreadable, 1, -1 do
     if unreadable[i] == ASK.machine then table.remove(unreadable, i) end

@@ -2,7 +2,7 @@
 --
 -- ARGV[1]  ASK also holds home, neighbour, actor, reason, owner, expiresInMs, override (safety rules by name)
 --
--- Returns {answer, rule to overrule or "", record as JSON or ""}: "done", the code of a refusal, or "behind" and "passive"
+-- Returns {answer, rule to overrule or "", record as JSON or "", revision where it is done}: "done", the code of a refusal, or "behind" and "passive"
 -- where nothing may be decided.
 
 local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained' }
@@ -29,7 +29,7 @@ local function tell(one, state, votes, broken, now)
     deadline = whole(one.record.deadline), overruled = jsonTexts(broken) }
   commit(state, { one }, { eventJson(now, one.from, one.record,
     { actor = ASK.actor, cause = 'operator', reason = ASK.reason, details = details }, votes) })
-  return { 'done', '', one.json }
+  return { 'done', '', one.json, whole(state.revision) }
 end
 
 local now = clock()

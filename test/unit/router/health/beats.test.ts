@@ -125,6 +125,27 @@ test('a store that lost a write, and went on without it, is brought what it lack
   expect(store.restored).toEqual([['cell-a']]);
 });
 
+test('a store that did not answer is brought what is known before it decides again', async () => {
+  const store = slowStore();
+  const asked: string[] = [];
+  const lost: Store = {
+    ...store,
+    beat: async (beat) => {
+      asked.push('beat');
+      if (asked.length === 1) throw new Error('away');
+      return await store.beat(beat);
+    },
+    restore: async (...brought) => {
+      asked.push('restore');
+      await store.restore(...brought);
+    },
+  };
+  const beats = beating(lost, [awayRecord('cell-a', 'cell-b', 5)]);
+  beats.soon();
+  await until('it has answered', () => beats.answered);
+  expect(asked).toEqual(['beat', 'restore', 'beat']);
+});
+
 test('a store that knows as much as the router is brought nothing', async () => {
   const store = slowStore();
   await store.restore([awayRecord('cell-a', 'cell-b', 5), awayRecord('cell-b', 'cell-a', 9)], 40);
