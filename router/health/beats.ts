@@ -4,6 +4,7 @@ import type { QuarantineEntry } from './quarantine.ts';
 import type { QuarantineList } from './quarantine-list.ts';
 import type { Held, HealthRecord } from './record.ts';
 import { RefusalMarks } from './refusal-marks.ts';
+import { SharedIds } from './shared-ids.ts';
 import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
 
 const BEAT_INTERVAL_MS = 1_000;
@@ -35,6 +36,7 @@ export class Beats {
   readonly #log: Logger;
   readonly #events: BeatEvents;
   #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
+  readonly #shared = new SharedIds();
   #routers: readonly LiveRouter[] = [];
   #held: readonly Held[] = [];
   #answeredAtMs: number | null = null;
@@ -71,6 +73,11 @@ export class Beats {
   /** Live routers as last known, this one included; empty before the first reply. */
   get routers(): readonly LiveRouter[] {
     return this.#routers;
+  }
+
+  /** IDs that more than one live router has had for long. */
+  get sharedIds(): readonly string[] {
+    return this.#shared.known;
   }
 
   /** Whether the store is led by a newer release, which this one leaves decisions to. */
@@ -189,6 +196,9 @@ export class Beats {
     this.#answeredAtMs = performance.now();
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     this.#routers = reply.routers;
+    for (const id of this.#shared.look(reply.routers, performance.now())) {
+      this.#log.warn({ id }, 'two routers beat under one ROUTER_ID: they have one vote together');
+    }
     this.#reportHeld(reply.held);
     this.#reportPassive(reply.passive);
     this.#events.heard(reply.records);

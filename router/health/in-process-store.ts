@@ -12,6 +12,7 @@ import type { QuarantineChange, QuarantineEntry, QuarantineWish, ReleaseWish } f
 import type { EventEntry, HealthEvent, HealthRecord, HeldWhy, Vote } from './record.ts';
 import {
   BEAT_TTL_MS,
+  machineName,
   type Beat,
   type BeatReply,
   type Change,
@@ -29,7 +30,7 @@ const EVENTS_MAX = 1_000;
 
 type Machine = Pick<
   Beat,
-  'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation' | 'confirmations'
+  'router' | 'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation' | 'confirmations'
 > & { at: number };
 
 export type InProcessStoreOptions = {
@@ -51,12 +52,12 @@ export function createInProcessStore(options: InProcessStoreOptions = {}): Store
     quarantine: async (wish) => state.quarantine(boundedWish(wish)),
     unquarantine: async (wish) => state.unquarantine(boundedWish({ ...wish, expiresInMs: 0 })),
     restore: async (records, revision, quarantine = []) => state.restore(records, revision, quarantine),
-    leave: async (router) => {
-      state.machines.delete(router);
-      loads.forget(router);
+    leave: async (machine) => {
+      state.machines.delete(machine);
+      loads.forget(machine);
     },
-    tellLoad: async (router, told) => loads.tell(router, told),
-    loads: async (routers) => loads.of(routers),
+    tellLoad: async (machine, told) => loads.tell(machine, told),
+    loads: async (machines) => loads.of(machines),
     events: async (limit, after) => state.eventsAfter(limit, after),
     subscribe: (onChange) => void state.listeners.push(onChange),
     close: async () => void state.listeners.splice(0),
@@ -89,7 +90,7 @@ class InProcessState {
     const now = this.#clock();
     const silent = ![...this.machines.values()].some(({ at }) => Math.abs(now - at) < SILENCE_MS);
     if (silent) this.#heardSince = now;
-    this.machines.set(beat.router, { ...beat, at: now, votes: boundedVotes(beat.votes) });
+    this.machines.set(machineName(beat), { ...beat, at: now, votes: boundedVotes(beat.votes) });
     this.#forgetTheSilent(now);
     const unknown = beat.knownIncarnation !== null && beat.knownIncarnation !== this.#incarnation;
     const behind = unknown || beat.knownRevision > this.#revision || this.#confirmsMore(beat);
@@ -104,7 +105,7 @@ class InProcessState {
       passive: false,
       records: current ? [] : structuredClone([...this.#records.values()]),
       quarantine: current ? null : this.#quarantine.entries,
-      routers: this.#routers(now, beat.router),
+      routers: this.#routers(now, machineName(beat)),
       held: this.#heldOf(beat),
     };
   }
@@ -119,7 +120,7 @@ class InProcessState {
   failOver(wish: FailOver): { record: HealthRecord } | FailOverRefusal {
     const now = this.#clock();
     this.#forgetTheSilent(now);
-    const outcome = forcedFailover(wish, { now, live: this.#live(), records: this.#records });
+    const outcome = forcedFailover(wish, { now, live: this.#live(now), records: this.#records });
     if ('refused' in outcome) return outcome;
     this.#commit([outcome.record], [outcome.event]);
     return structuredClone({ record: outcome.record });
@@ -128,7 +129,7 @@ class InProcessState {
   change(change: Change): { record: HealthRecord } | ChangeRefusal {
     const now = this.#clock();
     this.#forgetTheSilent(now);
-    const [live, warmingUp] = [this.#live(), this.#isWarmingUp(now)];
+    const [live, warmingUp] = [this.#live(now), this.#isWarmingUp(now)];
     const situation = { now, live, records: this.#records, handsOver: true, warmingUp };
     const outcome = beginChange(change, situation);
     if ('refused' in outcome) return outcome;
@@ -170,7 +171,7 @@ class InProcessState {
   #decide(now: number, beat: Beat): void {
     const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs } = beat;
     const machines = [...this.machines];
-    const live = this.#live();
+    const live = this.#live(now);
     const warmingUp = this.#isWarmingUp(now);
     // Before any verdict: nothing is to move for the sake of a tenant that is refused from now on.
     this.#quarantine.look({ now, live, warmingUp, accusations: beat.accusations });
@@ -222,8 +223,17 @@ class InProcessState {
     }
   }
 
-  #live(): Map<string, Readonly<Record<string, Vote>>> {
-    return new Map([...this.machines].map(([id, { votes }]) => [id, votes]));
+  /** The votes of the routers: of each the process that beat last has it. */
+  #live(now: number): Map<string, Readonly<Record<string, Vote>>> {
+    const voters = new Map<string, Machine>();
+    for (const name of sortedRouters(this.machines)) {
+      const machine = this.machines.get(name);
+      if (machine === undefined) continue;
+      const other = voters.get(machine.router);
+      const isLater = other === undefined || Math.abs(now - machine.at) <= Math.abs(now - other.at);
+      if (isLater) voters.set(machine.router, machine);
+    }
+    return new Map([...voters].map(([id, { votes }]) => [id, votes]));
   }
 
   #heldOf({ homes }: Beat): BeatReply['held'] {
@@ -235,12 +245,12 @@ class InProcessState {
   }
 
   #routers(now: number, asking: string): BeatReply['routers'] {
-    return sortedRouters(this.machines).flatMap((id) => {
-      const machine = this.machines.get(id);
+    return sortedRouters(this.machines).flatMap((name) => {
+      const machine = this.machines.get(name);
       if (machine === undefined) return [];
-      const { fleetDigest, knownRevision, knownIncarnation, at } = machine;
+      const { router: id, fleetDigest, knownRevision, knownIncarnation, at } = machine;
       const knows = knownIncarnation === this.#incarnation && knownRevision >= this.#revision;
-      return { id, fleetDigest, ageMs: Math.abs(now - at), current: id === asking || knows };
+      return { id, name, fleetDigest, ageMs: Math.abs(now - at), current: name === asking || knows };
     });
   }
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { script, VERDICT_PARTS, type RedisCalls } from './redis-calls.ts';
 import type { Keys } from './redis-ledger.ts';
 import { boundedAccusations } from './suspects.ts';
-import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
+import { BEAT_TTL_MS, machineName, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
 import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
 import { SILENCE_MS } from './warm-up.ts';
 import { beatAnswer } from './wire.ts';
@@ -98,7 +98,7 @@ function question(
     channel: keys.channel,
     protocol,
     name: randomUUID(),
-    machine: beat.router,
+    machine: machineName(beat),
     ttlMs: BEAT_TTL_MS,
     silenceMs: SILENCE_MS,
     warmUpMs,

@@ -89,9 +89,9 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       const question = ask({ knownRevision, quarantine: entryRows(quarantine) });
       await calls.run(RESTORE, keys.shared, [question, ...args]);
     },
-    async leave(router) {
-      await calls.call((client) => client.hdel(keys.routers, router));
-      await calls.call((client) => client.del(keys.load(router)));
+    async leave(machine) {
+      await calls.call((client) => client.hdel(keys.routers, machine));
+      await calls.call((client) => client.del(keys.load(machine)));
     },
     tellLoad: async (router, loads) => await tellLoad(calls, keys, router, loads),
     async loads(routers) {

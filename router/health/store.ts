@@ -35,6 +35,11 @@ export type Refusals = {
 export type Beat = {
   /** `ROUTER_ID`: stable and unique. */
   router: string;
+  /**
+   * A random name of this process. It confirms for itself, and is a machine beside an earlier process of the same router
+   * until that has left, or fallen silent; but the two have one vote, that of the one that beat last. Absent: none is told.
+   */
+  process?: string;
   /** Digest of the fleet file this machine has loaded. */
   fleetDigest: string;
   /** The machine's opinion per cell; a cell without an opinion yet is absent. */
@@ -63,6 +68,17 @@ export type Beat = {
   knownIncarnation: string | null;
 };
 
+/** By what the store tells processes apart; a router's ID holds no space. */
+export function machineName({ router, process }: Pick<Beat, 'router' | 'process'>): string {
+  return process === undefined ? router : `${router} ${process}`;
+}
+
+/** `ROUTER_ID` of a machine by its name. */
+export function routerOf(name: string): string {
+  const [router = name] = name.split(' ', 1);
+  return router;
+}
+
 /** What a machine says of one home's handover. */
 export type Confirmation = {
   /** The epoch of the closing record that it speaks of. */
@@ -84,7 +100,7 @@ export type BeatReply = {
   records: HealthRecord[];
   /** The whole quarantine when revision or incarnation differ from the known ones, else null: it is as it was. */
   quarantine: QuarantineEntry[] | null;
-  /** The machines that beat within `BEAT_TTL_MS`, this one included, by name. */
+  /** The processes that beat within `BEAT_TTL_MS`, this one included, by name. */
   routers: LiveRouter[];
   /** Homes that are down and held back all the same, by name: each is an alarm. */
   held: Held[];
@@ -99,7 +115,10 @@ export type BeatReply = {
 };
 
 export type LiveRouter = {
+  /** `ROUTER_ID`; two processes may have the same. */
   id: string;
+  /** As `machineName` makes it. */
+  name: string;
   fleetDigest: string;
   /** How long ago it beat, in milliseconds; 0 for the one that asks. */
   ageMs: number;
@@ -223,12 +242,12 @@ export interface Store {
     revision: number,
     quarantine?: readonly QuarantineEntry[],
   ): Promise<void>;
-  /** Takes the machine's beat and load away at once: a clean stop leaves no vote behind. */
-  leave(router: string): Promise<void>;
+  /** Takes the machine's beat and load away at once, by its `machineName`: a clean stop leaves no vote behind. */
+  leave(machine: string): Promise<void>;
   /** Keeps what this machine's own requests load each home with, until `LOAD_TTL_MS` later. Homes without load are absent. */
-  tellLoad(router: string, loads: readonly HomeLoad[]): Promise<void>;
+  tellLoad(machine: string, loads: readonly HomeLoad[]): Promise<void>;
   /** What these machines told last. One that told nothing lately, or nothing that can be read, is absent. */
-  loads(routers: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
+  loads(machines: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
   /** Newest first. `after`: an event id; only newer ones are returned. */
   events(limit: number, after?: string): Promise<HealthEvent[]>;
   /**

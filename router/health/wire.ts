@@ -4,7 +4,7 @@ import type { HomeLoad } from './load.ts';
 import type { QuarantineChange } from './quarantine.ts';
 import { readQuarantineChange } from './quarantine-wire.ts';
 import type { EventEntry, HealthEvent, HealthRecord } from './record.ts';
-import type { SafetyRule } from './store.ts';
+import { routerOf, type SafetyRule } from './store.ts';
 
 const state = z.enum(['serving', 'failed-over', 'returning', 'drained']);
 const cause = z.enum([
@@ -117,8 +117,8 @@ export const beatAnswer = z.union([
     flag,
     flag,
     z.array(z.string()).transform((flat) =>
-      rowsOf(flat, 4).map(([id = '', fleetDigest = '', ageMs, current]) => {
-        return { id, fleetDigest, ageMs: Number(ageMs), current: current === '1' };
+      rowsOf(flat, 4).map(([name = '', fleetDigest = '', ageMs, current]) => {
+        return { id: routerOf(name), name, fleetDigest, ageMs: Number(ageMs), current: current === '1' };
       }),
     ),
     z

@@ -38,6 +38,7 @@ const FREQUENT = `
   no-target
   suspect-release
   warming-up
+  two of one router
   refused: already-away
   refused: handover-under-way
   refused: no-neighbour
