@@ -45,7 +45,7 @@ export type BeatCaller = {
   beat(beat: Beat): Promise<RawReply>;
   known(): Known;
   /** The store was as new as this. */
-  hear(revision: number): void;
+  hear: (revision: number) => void;
 };
 
 /**
