@@ -4,6 +4,7 @@ import type { QuarantineEntry } from './quarantine.ts';
 import type { QuarantineList } from './quarantine-list.ts';
 import type { Held, HealthRecord } from './record.ts';
 import { RefusalMarks } from './refusal-marks.ts';
+import { saysTheSame } from './same-rule.ts';
 import { SharedIds } from './shared-ids.ts';
 import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
 
@@ -206,11 +207,15 @@ export class Beats {
     if (this.#lacksSome(reply.records)) this.restoreSoon();
   }
 
-  /** Told of everything: whether that is less than is known here, because the store lost writes and went on without them. */
+  /** Told of everything: whether the store lost writes that are known here, and went on without them. */
   #lacksSome(told: readonly HealthRecord[]): boolean {
     if (told.length === 0) return false;
-    const epochs = new Map(told.map(({ home, epoch }) => [home, epoch]));
-    return this.#events.records().some(({ home, epoch }) => epoch > (epochs.get(home) ?? 0));
+    const byHome = new Map(told.map((record) => [record.home, record]));
+    return this.#events.records().some((known) => {
+      const stored = byHome.get(known.home);
+      if (stored === undefined || known.epoch > stored.epoch) return true;
+      return known.epoch === stored.epoch && !saysTheSame(known, stored);
+    });
   }
 
   #reportPassive(passive: boolean): void {

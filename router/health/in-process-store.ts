@@ -10,6 +10,7 @@ import { incidentEpochs } from './incident.ts';
 import { boundedWish, forcedFailover } from './operate.ts';
 import type { QuarantineChange, QuarantineEntry, QuarantineWish, ReleaseWish } from './quarantine.ts';
 import type { EventEntry, HealthEvent, HealthRecord, HeldWhy, Vote } from './record.ts';
+import { saysTheSame } from './same-rule.ts';
 import {
   BEAT_TTL_MS,
   machineName,
@@ -147,10 +148,18 @@ class InProcessState {
   }
 
   restore(restored: readonly HealthRecord[], known: number, quarantine: readonly QuarantineEntry[]): void {
-    const changed = restored.filter(({ home, epoch }) => epoch > (this.#records.get(home)?.epoch ?? 0));
+    const changed = restored.flatMap((record) => this.#newer(record));
     const refused = this.#quarantine.restore(quarantine, this.#clock());
     this.#revision = Math.max(this.#revision, known) + (changed.length > 0 ? 1 : 0) + refused.length;
     this.#changeRecords(structuredClone(changed), refused);
+  }
+
+  /** The higher epoch stands. Of one that was given twice, what is stored does, at the next one: so everybody follows it. */
+  #newer(record: HealthRecord): HealthRecord[] {
+    const stored = this.#records.get(record.home);
+    if (stored === undefined || record.epoch > stored.epoch) return [record];
+    const givenTwice = record.epoch === stored.epoch && !saysTheSame(record, stored);
+    return givenTwice ? [{ ...stored, epoch: stored.epoch + 1 }] : [];
   }
 
   eventsAfter(limit: number, after: string | undefined): HealthEvent[] {

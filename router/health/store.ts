@@ -234,7 +234,8 @@ export interface Store {
   /** Lets a tenant in again; answers with the entry that is gone. Rejects as `quarantine` does. */
   unquarantine(wish: ReleaseWish): Promise<{ entry: QuarantineEntry } | { refused: 'not-found' }>;
   /**
-   * Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. Tenants of
+   * Brings whole records back: for each home the higher epoch stands. Of one that was given twice, what the store has does,
+   * at the next one. `revision` becomes at least `revision`. Tenants of
    * `quarantine` that are not refused there are again, if their time is not over.
    */
   restore(

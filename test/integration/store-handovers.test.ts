@@ -78,6 +78,16 @@ describe.each(STORES)('the %s store', (_, make) => {
     expect(await r1.beatOnce(ALL_UP)).toMatchObject({ behind: false, records: [{ epoch: 9 }] });
   });
 
+  test('an epoch that was given twice is given up: what is stored stands, at the next one', async () => {
+    const { record } = (await change(share(100))) as { record: HealthRecord };
+    await store.restore([{ ...record, since: null, cause: null, handover: null }], 0);
+    await r1.beat(ALL_UP);
+    expect(ofA()).toMatchObject({ epoch: 2 });
+    await store.restore([awayRecord('cell-a', 'cell-b', 2)], 0);
+    await r1.beat(ALL_UP);
+    expect(ofA()).toEqual({ ...record, epoch: 3 });
+  });
+
   /** r1 is restarted: the process before, which has something inside, and its successor, which has not. */
   async function restarted(): Promise<[Machine, Machine]> {
     await store.leave('r1');
