@@ -14,8 +14,7 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', str
   'target-down': 'The cell that would gain tenants is not up.',
   'target-drained': 'The neighbour is drained.',
   'not-caught-up': 'The home lacks some of what its neighbour has written meanwhile.',
-  'already-away':
-    'The tenants of the cell are away by a verdict, or all of them are, or they are on the way home.',
+  'already-away': 'All tenants of the cell are away already, or they are on their way home.',
   'handover-under-way': 'Another handover of this cell is under way.',
   'old-routers': 'A live router is of a release that can not take part in a handover.',
   'warming-up': 'The store has not heard all routers yet. Ask again in a few seconds.',

@@ -94,7 +94,6 @@ async function failOver(
   try {
     const wish = { home, neighbour, actor, reason, owner, expiresInMs: expiresIn * 1000, override };
     const answer = await store.failOver(wish);
-    // Asked for the second time it is away already, and the record is answered as it stands.
     if (!('record' in answer)) return refuse(reply, answer);
     // This router acts on it now; the others hear of it as of any verdict.
     monitor.learn(answer.record);

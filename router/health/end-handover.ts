@@ -2,6 +2,7 @@
 import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { opened, undone, without } from './handover.ts';
 import type { HealthRecord } from './record.ts';
+import { routerOf } from './store.ts';
 import { sortedRouters } from './tally.ts';
 
 /** An event names this many of those that were waited for at most. */
@@ -26,11 +27,12 @@ export function endHandover(
 }
 
 /** Who has not confirmed yet: machines that have requests inside, or do not answer, and the cells if no machine has reached them. */
-function missing({ home, epoch }: HealthRecord, { live, confirmations }: DecideInput): string[] {
+function missing({ home, epoch }: HealthRecord, { confirmations }: DecideInput): string[] {
   let ready = false;
   const waitingFor: string[] = [];
-  for (const router of sortedRouters(live)) {
-    const told = confirmations.get(router);
+  for (const machine of sortedRouters(confirmations)) {
+    const told = confirmations.get(machine);
+    const router = routerOf(machine);
     const one = told !== undefined && Object.hasOwn(told, home) ? told[home] : undefined;
     const speaksOfIt = one?.epoch === epoch;
     if (speaksOfIt && one.ready) ready = true;

@@ -76,9 +76,11 @@ test('what is inside the cell already is answered by it', async () => {
   expect([status, headers.get('x-cell-id')]).toEqual([200, 'cell-a']);
 });
 
-test('asking twice changes nothing the second time', async () => {
-  await failOver(WISH);
-  expect(await failOver(WISH)).toMatchObject({ status: 200, body: { epoch: 2, state: 'failed-over' } });
+test('asking again changes nothing but its end', async () => {
+  const first = await failOver(WISH);
+  const second = await failOver({ ...WISH, expiresIn: 7_200 });
+  expect(second).toMatchObject({ status: 200, body: { epoch: 3, state: 'failed-over', share: 100 } });
+  expect(String(second.body['deadline']) > String(first.body['deadline'])).toBe(true);
   expect(await servedBy('acme')).toBe('cell-b');
 });
 

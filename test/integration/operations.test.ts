@@ -212,6 +212,24 @@ test('what is away by a verdict is not drained, and its way home is not the end 
   });
 });
 
+test('an operator keeps away what is away by a verdict, for as long as he says', async () => {
+  const { ask, cells, cellNow, events } = await operated({ MIN_DWELL_MS: '600000' });
+  await cells[0]?.die();
+  await until('it failed over', async () => (await cellNow('cell-a'))['state'] === 'failed-over');
+  for (const [path, more, state] of [
+    ['fail-over', {}, 'failed-over'],
+    ['drain', { percent: 100 }, 'drained'],
+    ['fail-over', { expiresIn: 7_200 }, 'drained'],
+  ] as const) {
+    const epoch = Number((await cellNow('cell-a'))['epoch']) + 1;
+    expect(await ask('POST', `/v1/cells/cell-a/${path}`, { ...STAY, ...more })).toMatchObject({
+      status: 200,
+      body: { state, epoch, share: 100, cause: 'operator', deadline: expect.any(String) },
+    });
+    expect((await events())[0]).toMatchObject({ epoch, actor: 'anna', to: state });
+  }
+});
+
 test('each of two cells can not stand in for the other', async () => {
   const { ask } = await operated({}, 2);
   await ask('POST', '/v1/cells/cell-b/fail-over', STAY);

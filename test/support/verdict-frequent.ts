@@ -12,6 +12,10 @@ const FREQUENT = `
   lost in closing
   forced
   forced in closing
+  forced, longer
+  forced, by hand now
+  kept away
+  drain, back
   neighbour
   step to 90
   step to 50
@@ -34,6 +38,7 @@ const FREQUENT = `
   no-target
   suspect-release
   warming-up
+  two of one router
   refused: already-away
   refused: handover-under-way
   refused: no-neighbour
