@@ -14,11 +14,16 @@ export type JsonRequest = {
 };
 export type JsonAnswer = { status: number; body: unknown };
 
+/** The limit ran out. What was asked may have been done, or be under way. */
+export class NoAnswerInTime extends Error {
+  override name = 'NoAnswerInTime';
+}
+
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /**
  * The status and the parsed body (`undefined` when it is not JSON).
- * Rejects when nobody answers within `timeoutMs`, the whole answer included.
+ * Rejects when nobody answers, with `NoAnswerInTime` where it is not within `timeoutMs`, the whole answer included.
  */
 export function requestJson(
   target: JsonTarget,
@@ -47,7 +52,7 @@ export function requestJson(
       );
     });
     request.once('error', (error) =>
-      reject(signal.aborted ? new Error(`no answer within ${timeoutMs / 1_000} s`) : error),
+      reject(signal.aborted ? new NoAnswerInTime(`no answer within ${timeoutMs / 1_000} s`) : error),
     );
     request.end(body);
   });

@@ -111,7 +111,7 @@ export class App {
     }
     const found = findHome(fleet.placement.locate(answer.tenant), this.#parts.monitor);
     if ('refusal' in found) {
-      exchange.refuse(found.refusal, 'It is not known yet which cell has it now.');
+      exchange.refuse(found.refusal, found.detail);
       return;
     }
     this.#parts.courier.serve(exchange, found.home, early);

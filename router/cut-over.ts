@@ -106,6 +106,7 @@ function isTouched(
     },
     knows: (home) => cutOvers.knows(home),
     movedTenant: (tenant) => cutOvers.movedTenant(tenant),
+    isOvertaken: (home, bucket) => cutOvers.isOvertaken(home, bucket),
   });
   return home !== lastKnownHome(location, cutOvers).home;
 }

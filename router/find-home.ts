@@ -11,24 +11,56 @@ export type CutOvers = {
   knows(home: string): boolean;
   /** The home that its own cut-overs took a tenant to; null: it had none. */
   movedTenant(tenant: string): string | null;
+  /** Whether a later generation than the fleet file in force knows may have taken the bucket from this home. */
+  isOvertaken(home: string, bucket: number): boolean;
 };
 
 /** `movingTo`: where it is to be cut over from that home, else null. */
 export type Home = { readonly home: string; readonly movingTo: string | null };
 
-/** `home`: the last one that is known; it may have moved on. */
-export type NoHome = { refusal: Extract<RefusalCode, 'placement-moving'>; home: string; reason: string };
+/** `home`: the last one that is known; it may have moved on. `detail`: the reason for clients, who are told of no cell. */
+export type NoHome = {
+  refusal: Extract<RefusalCode, 'placement-moving'>;
+  home: string;
+  reason: string;
+  detail: string;
+};
 
 /**
  * The one home of a tenant, or of a bucket. What is settled needs no record. All else is at home where it was, until its
  * cut-over to where it is to move is on record and open; while it is closing, the old home's record gives it no cell. It
- * is refused where it is not known whether that has happened.
+ * is refused where it is not known whether that has happened, and where a record shows that it has by a later generation:
+ * a router that was rolled back to an older file would serve it where it was.
  */
 export function findHome(location: Location, cutOvers: CutOvers): Home | NoHome {
-  if (location.unsettled === null) return location;
-  const { home, movingTo, certain } = follow(location, location.unsettled, cutOvers);
-  if (certain) return { home, movingTo };
-  return { refusal: 'placement-moving', home, reason: `nobody can tell whether it was moved from ${home}` };
+  const { unsettled } = location;
+  if (unsettled === null)
+    return isOvertaken(location, location.home, cutOvers) ? overtaken(location) : location;
+  const { home, movingTo, certain } = follow(location, unsettled, cutOvers);
+  if (!certain) {
+    const reason = `nobody can tell whether it was moved from ${home}`;
+    return {
+      refusal: 'placement-moving',
+      home,
+      reason,
+      detail: 'It is not known yet which cell has it now.',
+    };
+  }
+  return isOvertaken(location, home, cutOvers) ? overtaken({ home }) : { home, movingTo };
+}
+
+/** A pin does not go by its bucket. */
+function isOvertaken({ bucket, pin }: Location, home: string, cutOvers: CutOvers): boolean {
+  return pin === null && cutOvers.isOvertaken(home, bucket);
+}
+
+function overtaken({ home }: Pick<Home, 'home'>): NoHome {
+  return {
+    refusal: 'placement-moving',
+    home,
+    reason: `it was moved from ${home} by a generation that this router's fleet file does not have`,
+    detail: 'The fleet file of this router is older than where it was moved.',
+  };
 }
 
 /** The same by what is known, be it little: for reports, where no request depends on it. */

@@ -39,7 +39,7 @@ async function run(config: Config): Promise<void> {
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools, monitor);
-  const loads = new LoadReports(config.ROUTER_ID, store, () => courier.counts());
+  const loads = new LoadReports(monitor.machine, store, () => courier.counts());
   const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
@@ -53,6 +53,7 @@ async function run(config: Config): Promise<void> {
     lanes.setFleet(cells);
     rates.setFleet(limits);
     pools.setFleet(cells);
+    courier.replaced();
   });
   courier.handovers.onHeld((home, epoch) => monitor.confirmHeld(home, epoch));
   monitor.onRecords((records) => courier.verdict(records));

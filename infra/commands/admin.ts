@@ -2,9 +2,9 @@
 import { EXIT, Failure, oneLine } from '../failure.ts';
 import { spelledOut } from '../../router/faults.ts';
 import type { SafetyRule } from '../../router/health/store.ts';
-import { requestJson, type JsonAnswer, type JsonRequest } from '../http-json.ts';
+import { NoAnswerInTime, requestJson, type JsonAnswer, type JsonRequest } from '../http-json.ts';
 
-/** A handover is tried for about 15 s. */
+/** A handover is tried for about 15 s; for longer only where one alone may take so long (`HANDOVER_MS`). */
 const CHANGE_LIMIT_MS = 30_000;
 
 /** The safety rules that can be overruled; whatever else is in the way is there to stay. */
@@ -30,10 +30,7 @@ export async function askAdmin(path: string, { send, env = process.env }: Asking
   }
   const url = base.replace(/\/+$/, '') + path;
   const answer = await requestJson({ url }, send).catch((error: unknown) => {
-    throw new Failure(
-      EXIT.no,
-      `no router answers at ${base}: ${oneLine(error)} (CELLGATE_ADMIN names its admin port)`,
-    );
+    throw new Failure(EXIT.no, unanswered(base, error, { changes: send?.token !== undefined }));
   });
   if (answer.status === 200 && answer.body !== undefined) return answer.body;
   throw new Failure(answer.status === 400 ? EXIT.badInput : EXIT.no, refusal(base, answer));
@@ -44,7 +41,7 @@ export async function changeAdmin(
   method: 'POST' | 'PUT' | 'DELETE',
   path: string,
   body: Readonly<Record<string, unknown>>,
-  env: NodeJS.ProcessEnv = process.env,
+  { env = process.env, limitMs = CHANGE_LIMIT_MS }: { env?: NodeJS.ProcessEnv; limitMs?: number } = {},
 ): Promise<unknown> {
   const token = env['CELLGATE_TOKEN'] ?? '';
   if (!/^[\x21-\x7e]+$/.test(token)) {
@@ -58,9 +55,18 @@ export async function changeAdmin(
     token,
     type: 'application/json',
     body: Buffer.from(JSON.stringify(body)),
-    timeoutMs: CHANGE_LIMIT_MS,
+    timeoutMs: limitMs,
   };
   return await askAdmin(path, { send, env });
+}
+
+/** What was sent to be changed may have begun, where the router is silent, or gone, only after it was asked. */
+function unanswered(base: string, error: unknown, { changes }: { changes: boolean }): string {
+  const asked = error instanceof NoAnswerInTime || (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+  return changes && asked
+    ? `the router at ${base} has not told how it ended (${oneLine(error)}). The handover may still be under way: ` +
+        'look at cellgate cells and cellgate events before you ask again'
+    : `no router answers at ${base}: ${oneLine(error)} (CELLGATE_ADMIN names its admin port)`;
 }
 
 type Problem = {

@@ -21,10 +21,11 @@ type Answer = { moved: { from: string; count: number }[] };
 const BUCKETS = 65_536;
 /** A request takes no more tenants at once. */
 const TENANTS_MOST = 100;
+const JSON_SAYS = 'how much has moved, and what is left, as JSON: {to, moved, left}';
 
 /** To be added to the program. Throws a `Failure`: 1 refused or undone, with what came before it done; 2 bad input. */
 export function cutOverCommand(print: Print): Command {
-  return withEnd(new Command('cut-over'))
+  return withEnd(new Command('cut-over'), JSON_SAYS)
     .description('give buckets, or tenants, that the fleet file is to move their new home')
     .requiredOption('--to <cell>', 'the cell that they are to move to')
     .option('--from <cell>', 'only what is at home in this one')

@@ -10,8 +10,8 @@ export type StayOptions = EndOptions & { expiresIn: number };
 const LONGEST_S = 604_800;
 const SECONDS_IN: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** What ends something, or brings it back, needs. */
-export function withEnd(command: Command): Command {
+/** What ends something, or brings it back, needs. `json`: what it prints as JSON. */
+export function withEnd(command: Command, json = 'the new record, as JSON'): Command {
   return command
     .requiredOption('--reason <text>', 'why: it stands in the event')
     .requiredOption('--owner <name>', 'who answers for it')
@@ -20,7 +20,7 @@ export function withEnd(command: Command): Command {
         .argParser((rule, rules: string[]) => [...rules, rule])
         .default([], 'none'),
     )
-    .option('--json', 'the new record, as JSON');
+    .option('--json', json);
 }
 
 /** What stays until its time has passed needs that, too. */
@@ -67,4 +67,19 @@ export function stagesOf({ percent, steps = [] }: { percent?: number; steps?: nu
     throw new Failure(EXIT.badInput, `--steps goes beyond --percent (allowed: up to ${last})`);
   }
   return steps.at(-1) === last ? steps : [...steps, last];
+}
+
+/**
+ * Those of the stages that are still to come for a cell of which so much is away: one that was gone through before would
+ * take tenants back, only to send them away again. Where less than now is meant in the end, all of them.
+ */
+export function stagesFrom(
+  stages: readonly number[],
+  { share, phase }: { share: number; phase?: string },
+): number[] {
+  const last = stages.at(-1) ?? 0;
+  if (last < share) return [...stages];
+  // In closing the share is not in force yet, and may be undone: asked for again, it changes nothing but its end.
+  const isToCome = (stage: number): boolean => stage > share || (stage === share && phase === 'closing');
+  return stages.filter((stage) => isToCome(stage) || stage === last);
 }

@@ -17,6 +17,11 @@ export function shareText({ home, neighbour, share, epoch, deadline }: ChangedRe
   return `${home}: ${share} % of its tenants are away at ${neighbour ?? 'no cell'}${until} (epoch ${epoch})`;
 }
 
+/** Why a drain in steps does not begin with the first of them. */
+export function leftOutText(cell: string, share: number, leftOut: readonly number[]): string {
+  return `${cell}: ${share} % of its tenants are away already, left out: ${leftOut.map((step) => `${step} %`).join(', ')}`;
+}
+
 export function pinText({ home, epoch, pins }: ChangedRecord, tenant: string): string {
   const pin = Object.hasOwn(pins, tenant) ? pins[tenant] : undefined;
   const where = pin === undefined ? 'not pinned' : `pinned to ${pin.cell}, until ${pin.until}`;

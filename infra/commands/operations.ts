@@ -1,18 +1,20 @@
 // The commands that change who serves whom: each waits until its handover has ended, and says how.
 import { Command, Option } from 'commander';
 import { setTimeout as pause } from 'node:timers/promises';
-import { changeAdmin } from './admin.ts';
+import { askAdmin, changeAdmin } from './admin.ts';
+import type { CellRow } from './cells.ts';
 import {
   readPause,
   readPercent,
   readSteps,
+  stagesFrom,
   stagesOf,
   withEnd,
   withStay,
   type EndOptions,
   type StayOptions,
 } from './operation-options.ts';
-import { pinText, shareText, type ChangedRecord } from './operations-text.ts';
+import { leftOutText, pinText, shareText, type ChangedRecord } from './operations-text.ts';
 
 type Print = (text: string) => void;
 type DrainOptions = StayOptions & { percent?: number; steps?: number[]; pause: number };
@@ -29,7 +31,7 @@ function drainCommand(print: Print): Command {
     .option('--steps <list>', 'shares to go through on the way, as in 10,50,100', readSteps)
     .addOption(new Option('--pause <time>', 'between two steps').argParser(readPause).default(10, '10s'))
     .action(async (cell: string, options: DrainOptions) => {
-      const stages = stagesOf(options);
+      const stages = await stagesToCome(cell, options, print);
       for (const [i, percent] of stages.entries()) {
         if (i > 0) await pause(options.pause * 1_000);
         const record = await drain(cell, percent, options);
@@ -37,6 +39,19 @@ function drainCommand(print: Print): Command {
         else if (i === stages.length - 1) print(JSON.stringify(record, null, 2));
       }
     });
+}
+
+/** Reads how much is away only where there are steps: a single share is what was asked for. */
+async function stagesToCome(cell: string, options: DrainOptions, print: Print): Promise<number[]> {
+  const stages = stagesOf(options);
+  if (stages.length === 1) return stages;
+  const { cells } = (await askAdmin('/v1/cells')) as { cells: CellRow[] };
+  const row = cells.find(({ id }) => id === cell);
+  if (row === undefined) return stages;
+  const toCome = stagesFrom(stages, row);
+  const leftOut = stages.filter((stage) => !toCome.includes(stage));
+  if (leftOut.length > 0 && options.json !== true) print(leftOutText(cell, row.share, leftOut));
+  return toCome;
 }
 
 function evacuateCommand(print: Print): Command {

@@ -20,14 +20,17 @@ export class Fence {
     for (const rule of storedRules(file)) this.#rules.set(rule.home, rule);
   }
 
-  /** Takes a rule that is no older than the stored one. Answers the epoch that is known for its home now. */
-  take(rule: Rule): number {
-    const stored = this.#rules.get(rule.home);
-    if (stored !== undefined && stored.epoch > rule.epoch) return stored.epoch;
+  /** Takes a rule that is no older than the stored one. */
+  take(rule: Rule): void {
+    if (this.epochOf(rule.home) > rule.epoch) return;
     this.#rules.set(rule.home, rule);
     this.#confirmed.add(rule.home);
     this.#store();
-    return rule.epoch;
+  }
+
+  /** The epoch that is known for a home; 0: none. */
+  epochOf(home: string): number {
+    return this.#rules.get(home)?.epoch ?? 0;
   }
 
   /** Whether this cell is to serve a request of a tenant of `home`; if not, the epoch it knows (0: none). */

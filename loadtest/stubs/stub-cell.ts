@@ -5,9 +5,11 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AccessLog } from './access-log.ts';
 import { answerJson } from './answer-json.ts';
+import { Begun, type Work } from './begun.ts';
 import { openWebSocket, refuseWebSocket, streamEvents } from './endless.ts';
 import { Fence, type Rule } from './fence.ts';
 import { Pulse } from './pulse.ts';
+import { servedBy } from '../../router/health/served-by.ts';
 import { WELL, type Behaviour, type Counters, type StubConfig } from './stub-options.ts';
 
 const LOOPBACK = /^(::ffff:)?127\.|^::1$/;
@@ -26,6 +28,7 @@ export class StubCell {
   readonly #pulse: Pulse;
   readonly counters: Counters = { served: 0, refused: 0, expired: 0, probes: 0, rules: 0, unauthorized: 0 };
   behaviour: Behaviour;
+  readonly #begun = new Begun();
   #inside = 0;
 
   constructor(config: StubConfig) {
@@ -65,7 +68,22 @@ export class StubCell {
       return;
     }
     this.counters.rules += 1;
-    await answerJson(response, 200, { home: rule.home, epoch: fence.take(rule) });
+    fence.take(rule);
+    this.#begun.lookAgain();
+    await this.#letGo(fence, rule);
+    await answerJson(response, 200, { home: rule.home, epoch: fence.epochOf(rule.home) });
+  }
+
+  /**
+   * By a closing rule the tenants that change are refused from now on; what was begun for them before, be it for a client
+   * that has left since, must be over before another cell serves them.
+   */
+  async #letGo(fence: Fence, rule: Rule): Promise<void> {
+    if (rule.phase !== 'closing') return;
+    await this.#begun.over(
+      ({ home, tenant }) => home === rule.home && servedBy(rule, tenant) === null,
+      () => fence.epochOf(rule.home) > rule.epoch,
+    );
   }
 
   #mayBringRules({ headers, socket }: IncomingMessage): boolean {
@@ -83,6 +101,7 @@ export class StubCell {
       return;
     }
     this.#begin(request);
+    socket.once('close', this.#begun.begin(workOf(request)));
     openWebSocket(request, socket);
   }
 
@@ -93,7 +112,9 @@ export class StubCell {
       return;
     }
     const done = this.#begin(request);
+    const over = this.#begun.begin(workOf(request));
     if (request.url === EVENTS_PATH) {
+      response.once('close', over);
       streamEvents(response);
       return;
     }
@@ -103,6 +124,7 @@ export class StubCell {
     if (latencyMs + slowMs > 0) await pause(latencyMs * this.#slowness() + slowMs);
     this.#inside -= 1;
     done();
+    over();
     const tenant = tenantOf(request);
     await answerJson(response, status, { cell: this.#config.id, tenant, method: request.method }, dripMs);
   }
@@ -146,6 +168,10 @@ export class StubCell {
     const { knee } = this.behaviour;
     return knee === 0 || this.#inside <= knee ? 1 : (this.#inside / knee) ** 4;
   }
+}
+
+function workOf(request: IncomingMessage): Work {
+  return { home: headerOf(request, 'x-cell-home') ?? '', tenant: tenantOf(request) };
 }
 
 /** Its bytes are UTF-8, which Node reads as Latin-1. */

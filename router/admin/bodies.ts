@@ -22,15 +22,10 @@ const words = (name: string) => {
 const reason = words('a reason');
 const owner = words('an owner');
 
-/** Of whatever ends something, or brings it back. */
-const wordsOfEnd = {
-  reason,
-  owner,
-  override: z
-    .array(z.string().max(64), 'not a list (allowed: names of safety rules)')
-    .max(16)
-    .default(() => []),
-};
+const override = z
+  .array(z.string().max(64), 'not a list (allowed: names of safety rules)')
+  .max(16)
+  .default(() => []);
 
 /** In seconds. */
 const expiresIn = z
@@ -39,9 +34,17 @@ const expiresIn = z
   .max(LONGEST_S, `out of range ${EXPIRY_ALLOWED}`);
 
 /** Of whatever stays until its time has passed. */
-const wordsOfStay = { ...wordsOfEnd, expiresIn };
+const wordsOfStay = { reason, owner, override, expiresIn };
 
-export const endBody = z.strictObject(wordsOfEnd);
+/**
+ * Of whatever ends something, or brings it back: nobody is kept from that for want of words. `done` is the reason where
+ * none is given; without an owner it is who asks.
+ */
+const wordsOfEnd = (done: string) => ({ reason: reason.default(done), owner: owner.optional() });
+
+export const drainEndBody = z.strictObject({ ...wordsOfEnd('the drain was ended by hand'), override });
+export const restoreBody = z.strictObject({ ...wordsOfEnd('brought home by hand'), override });
+export const unpinBody = z.strictObject({ ...wordsOfEnd('unpinned by hand'), override });
 
 export const failOverBody = z.strictObject({
   ...wordsOfStay,
@@ -64,17 +67,19 @@ export const pinBody = z.strictObject({
 /** No safety rule speaks against refusing a tenant, or letting it in. */
 export const quarantineBody = z.strictObject({ reason, owner, expiresIn });
 
-export const releaseBody = z.strictObject({ reason: reason.optional(), owner: owner.optional() });
+export const releaseBody = z.strictObject(wordsOfEnd('let in by hand'));
 
 const cellName = (allowed: string) => z.string(`missing (allowed: ${allowed})`).max(128);
 const RANGES_ALLOWED = '(allowed: [[from, to], …], 0–65535, 1–1000 of them)';
 const TENANTS_ALLOWED = '(allowed: a list of 1–100)';
 const bucket = z.int(`not a bucket ${RANGES_ALLOWED}`).min(0).max(65_535, `not a bucket ${RANGES_ALLOWED}`);
 
-/** Either buckets or tenants; `from`: of these only those that are at home there now. */
+/** Either buckets or tenants; `from`: of these only those that are at home there now. Without an owner it is who asks. */
 export const cutOverBody = z
   .strictObject({
-    ...wordsOfEnd,
+    reason,
+    owner: owner.optional(),
+    override,
     to: cellName('the cell that they are to move to'),
     from: cellName('the cell that is their home now').optional(),
     buckets: z
@@ -104,16 +109,20 @@ export const cutOverBody = z
   });
 
 export type CutOverBody = z.infer<typeof cutOverBody>;
-export type EndBody = z.infer<typeof endBody>;
-export type StayBody = EndBody & { expiresIn: number };
+export type EndBody = z.infer<typeof restoreBody>;
+export type StayBody = EndBody & { owner: string; expiresIn: number };
+export type ReleaseBody = z.infer<typeof releaseBody>;
 
-/** The body as the schema has it, or the refusal that was sent, which names all that is wrong with it. */
+/**
+ * The body as the schema has it, or the refusal that was sent, which names all that is wrong with it. None at all is an
+ * empty one.
+ */
 export function readBody<T>(
   schema: z.ZodType<T>,
   body: unknown,
   reply: FastifyReply,
 ): { body: T } | { sent: FastifyReply } {
-  const read = schema.safeParse(body);
+  const read = schema.safeParse(body ?? {});
   if (read.success) return { body: read.data };
   return { sent: problem(reply, 'admin-invalid', faultsOf(read.error).map(faultLine).join('; ')) };
 }

@@ -1,7 +1,7 @@
 // Carries an operator's change out by a handover, and says in words what came of it.
 import type { FastifyReply } from 'fastify';
 import type { HealthRecord } from '../health/record.ts';
-import { StoreUnavailable, type Change, type ChangeRefusal } from '../health/store.ts';
+import { StoreUnavailable, type Change, type ChangeRefusal, type StoreTrouble } from '../health/store.ts';
 import { describeRecord } from './describe.ts';
 import { handOver, type HandOverAnswer, type HandOverParts } from './hand-over.ts';
 import { problem } from './problem.ts';
@@ -14,8 +14,7 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', str
   'target-down': 'The cell that would gain tenants is not up.',
   'target-drained': 'The neighbour is drained.',
   'not-caught-up': 'The home lacks some of what its neighbour has written meanwhile.',
-  'already-away':
-    'The tenants of the cell are away by a verdict, or all of them are, or they are on the way home.',
+  'already-away': 'All tenants of the cell are away already, or they are on their way home.',
   'handover-under-way': 'Another handover of this cell is under way.',
   'old-routers': 'A live router is of a release that can not take part in a handover.',
   'warming-up': 'The store has not heard all routers yet. Ask again in a few seconds.',
@@ -25,6 +24,16 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', str
   'too-many-pins': 'The home has as many pins as one can have.',
   'too-many-moves':
     'The record of the old home can not hold more ranges, or tenants, that were moved from it.',
+};
+
+/** Why the store decides nothing, in words. What it said itself stands beside the first alone: the others say all. */
+const TROUBLE: Readonly<Record<StoreTrouble, (said: string) => string>> = {
+  silent: (said) => `The store of the verdicts does not answer: ${said}.`,
+  behind: () =>
+    'The store of the verdicts lost records, and has not got them back yet. Ask again in a few seconds.',
+  passive: () => 'The store of the verdicts is led by a newer release: ask a router of that release.',
+  untold: () =>
+    'Nobody told in time how the handover ended. It may have taken effect: look at the cell before you ask again.',
 };
 
 /** Answers with the record once the change is in force, or with why it is not. A client that hangs up is not waited for. */
@@ -84,5 +93,5 @@ export function refuse(
 /** Whatever else was thrown is thrown again. */
 export function storeUnavailable(reply: FastifyReply, error: unknown): FastifyReply {
   if (!(error instanceof StoreUnavailable)) throw error;
-  return problem(reply, 'store-unavailable', 'The store of the verdicts does not answer.');
+  return problem(reply, 'store-unavailable', TROUBLE[error.trouble](error.message));
 }

@@ -50,7 +50,7 @@ async function cutOver(
   const parted = found.parts
     .filter(({ home }) => body.from === undefined || home === body.from)
     .sort((a, b) => (a.home < b.home ? -1 : 1));
-  const { to, reason, owner, override } = body;
+  const { to, reason, owner = actor, override } = body;
   const changes = parted.map(({ home, moving }) => (): Change => ({
     home,
     neighbour: placement.neighbourOf(home),

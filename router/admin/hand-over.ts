@@ -81,7 +81,7 @@ async function recordAfter(
     if (record.epoch > closing.epoch && record.since !== null) return record;
     await pause(LOOK_MS, undefined, { signal });
   }
-  throw new StoreUnavailable('nobody told of the end of the handover');
+  throw new StoreUnavailable('nobody told of the end of the handover', 'untold');
 }
 
 /** Whether it opens what was closing: an undo puts one of these back, and a verdict has a cause of its own. */

@@ -38,9 +38,19 @@ export function routeOperations(server: FastifyInstance, parts: OperationParts):
       request.actor = auth.actor;
       done();
     });
+    takeEmptyBodies(scope);
     routeShares(scope, parts);
     routePins(scope, parts);
     routeQuarantine(scope, parts);
     routeCutOvers(scope, parts);
+  });
+}
+
+/** Clients that say what a body is of send none all the same, where none is needed. */
+function takeEmptyBodies(scope: FastifyInstance): void {
+  const parse = scope.getDefaultJsonParser('error', 'error');
+  scope.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body, done);
   });
 }

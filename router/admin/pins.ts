@@ -1,7 +1,7 @@
 // Run-time pins: one tenant at its home or at its neighbour, whatever the share of the others.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
-import { endBody, pinBody, readBody, type EndBody, type StayBody } from './bodies.ts';
+import { pinBody, readBody, unpinBody, type EndBody, type StayBody } from './bodies.ts';
 import { carryOut } from './carry-out.ts';
 import type { OperationParts } from './operations.ts';
 import { problem } from './problem.ts';
@@ -23,7 +23,7 @@ export function routePins(server: FastifyInstance, parts: OperationParts): void 
   });
   server.delete(path, async (request: OfTenant, reply) => {
     if (!isTenantId(request.params.tenant)) return refuseTenant(reply);
-    const read = readBody(endBody, request.body, reply);
+    const read = readBody(unpinBody, request.body, reply);
     return 'sent' in read ? read.sent : await pin(parts, request, reply, null, read.body);
   });
 }
@@ -40,8 +40,9 @@ async function pin(
   cell: string | null,
   body: EndBody | StayBody,
 ): Promise<FastifyReply> {
-  const { reason, owner, override } = body;
-  const home = monitor.homeOf(tenant);
+  const { reason, owner = actor, override } = body;
+  const ownHome = monitor.homeOf(tenant);
+  const home = cell === null ? homeOfPin({ fleets, monitor }, tenant, ownHome) : ownHome;
   if (home === null) {
     return problem(reply, 'store-unavailable', 'The store has never told which cell has the tenant now.');
   }
@@ -61,4 +62,18 @@ async function pin(
       override,
     },
   );
+}
+
+/**
+ * The home whose record has a pin of the tenant: its own before any other. One that lives elsewhere since, by another fleet
+ * file, may have left its pin behind. Its own home where none has.
+ */
+function homeOfPin(
+  { fleets, monitor }: Pick<OperationParts, 'fleets' | 'monitor'>,
+  tenant: string,
+  ownHome: string | null,
+): string | null {
+  const hasPin = (home: string): boolean => Object.hasOwn(monitor.recordOf(home).pins, tenant);
+  if (ownHome !== null && hasPin(ownHome)) return ownHome;
+  return fleets.active.placement.cells.find(hasPin) ?? ownHome;
 }

@@ -54,7 +54,7 @@ async function withLoads(
   { monitor, store }: PlanParts,
   answer: (measured: Measured) => FastifyReply | Promise<FastifyReply>,
 ): Promise<FastifyReply> {
-  const live = monitor.routerIds;
+  const live = monitor.machines;
   try {
     const told = await store.loads(live);
     return await answer({

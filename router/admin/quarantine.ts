@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { QuarantineEntry } from '../health/quarantine.ts';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
-import { quarantineBody, readBody, releaseBody } from './bodies.ts';
+import { quarantineBody, readBody, releaseBody, type ReleaseBody } from './bodies.ts';
 import { storeUnavailable } from './carry-out.ts';
 import type { OperationParts } from './operations.ts';
 import { problem } from './problem.ts';
@@ -30,7 +30,7 @@ export function routeQuarantine(server: FastifyInstance, parts: OperationParts):
   });
   server.delete(PATH, async (request: OfTenant, reply) => {
     if (!isTenantId(request.params.tenant)) return refuseTenant(reply);
-    const read = readBody(releaseBody, request.body ?? {}, reply);
+    const read = readBody(releaseBody, request.body, reply);
     return 'sent' in read ? read.sent : await release(parts, request, reply, read.body);
   });
 }
@@ -60,7 +60,7 @@ async function release(
   { monitor, store }: OperationParts,
   { params: { tenant }, actor }: OfTenant,
   reply: FastifyReply,
-  { reason = 'let in by hand', owner = actor }: { reason?: string | undefined; owner?: string | undefined },
+  { reason, owner = actor }: ReleaseBody,
 ): Promise<FastifyReply> {
   try {
     const answer = await store.unquarantine({ tenant, actor, reason, owner });

@@ -1,7 +1,15 @@
 // How much of a cell is away on purpose: the drain and its end, the way home by hand, and the failover by hand.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { drainBody, endBody, failOverBody, readBody, type EndBody, type StayBody } from './bodies.ts';
+import {
+  drainBody,
+  drainEndBody,
+  failOverBody,
+  readBody,
+  restoreBody,
+  type EndBody,
+  type StayBody,
+} from './bodies.ts';
 import { carryOut, refuse, storeUnavailable } from './carry-out.ts';
 import { describeRecord } from './describe.ts';
 import type { OperationParts } from './operations.ts';
@@ -18,7 +26,7 @@ export function routeShares(server: FastifyInstance, parts: OperationParts): voi
     return 'sent' in asked ? asked.sent : await setShare(parts, asked, asked.body.percent);
   });
   server.delete('/v1/cells/:id/drain', async (request: OfCell, reply) => {
-    const asked = readAsked(parts, endBody, request, reply);
+    const asked = readAsked(parts, drainEndBody, request, reply);
     if ('sent' in asked) return asked.sent;
     const { share, cause } = monitor.recordOf(asked.home);
     const ofOperators = share === 0 || cause === 'operator' || cause === 'expired';
@@ -28,7 +36,7 @@ export function routeShares(server: FastifyInstance, parts: OperationParts): voi
     });
   });
   server.post('/v1/cells/:id/restore', async (request: OfCell, reply) => {
-    const asked = readAsked(parts, endBody, request, reply);
+    const asked = readAsked(parts, restoreBody, request, reply);
     return 'sent' in asked ? asked.sent : await setShare(parts, asked, 0);
   });
   server.post('/v1/cells/:id/fail-over', async (request: OfCell, reply) => {
@@ -57,7 +65,7 @@ async function setShare(
   { home, actor, body, reply }: Asked<EndBody | StayBody>,
   percent: number,
 ): Promise<FastifyReply> {
-  const { reason, owner, override } = body;
+  const { reason, owner = actor, override } = body;
   return await carryOut(
     reply,
     { monitor, store },
@@ -86,7 +94,6 @@ async function failOver(
   try {
     const wish = { home, neighbour, actor, reason, owner, expiresInMs: expiresIn * 1000, override };
     const answer = await store.failOver(wish);
-    // Asked for the second time it is away already, and the record is answered as it stands.
     if (!('record' in answer)) return refuse(reply, answer);
     // This router acts on it now; the others hear of it as of any verdict.
     monitor.learn(answer.record);

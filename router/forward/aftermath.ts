@@ -14,8 +14,8 @@ const RETRY_JITTER_MS = 20;
 export type WayBack = {
   /** Takes the request through the steps again. False: where it is to go there is no room now. */
   place(delivery: Delivery): boolean;
-  /** What waits for this cell waits for room alone, and is tried as others leave. */
-  crowded(cell: string): void;
+  /** What waits in this queue waits for room in the cell alone, and is tried as others leave it. */
+  crowded(cell: string, queue: string): void;
 };
 
 export class Aftermath {
@@ -130,7 +130,7 @@ export class Aftermath {
   #placeAgain(delivery: Delivery): void {
     if (this.#courier.place(delivery)) return;
     const cell = this.#waits.cellOf(delivery);
-    if (this.#waits.hold(cell, delivery)) this.#courier.crowded(cell);
+    if (this.#waits.hold(cell, delivery)) this.#courier.crowded(cell, cell);
     else delivery.exchange.refuse('cell-overloaded', null);
   }
 }

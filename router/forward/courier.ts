@@ -12,8 +12,9 @@ import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
+import { Crowds } from './crowds.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
-import { Handovers } from './handovers.ts';
+import { Handovers, type Homes } from './handovers.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
 import { endTenant, tenantsInside } from './in-flight.ts';
@@ -31,14 +32,6 @@ const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreacha
 /** How long what was in a cell as it died lets the others go ahead: they are with the other cell by then. */
 const BEHIND_MS = 100;
 
-/** Where tenants are at home, by what is known now. */
-export type Homes = {
-  /** Null: it can not be told. */
-  homeOf(tenant: string): string | null;
-  /** Whether the tenant is at a home from which it is to be cut over to this one. */
-  movesTo(tenant: string, to: string): boolean;
-};
-
 export class Courier {
   readonly holds: Holds<Delivery>;
   readonly retries: RetryBudget;
@@ -53,8 +46,7 @@ export class Courier {
   readonly #homes: Homes;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #traffic = new Map<string, HomeTraffic>();
-  /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
-  readonly #crowded = new Set<string>();
+  readonly #crowds: Crowds;
 
   constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homes: Homes) {
     const { HANDOVER_MS: handoverMs, RECONNECT_SPREAD_MS: spreadMs } = config;
@@ -65,15 +57,12 @@ export class Courier {
     this.#pools = pools;
     this.holds = new Holds({ holdMs: config.HOLD_MS, holdMax: config.HOLD_MAX });
     this.retries = new RetryBudget((cell) => lanes.insideOf(cell));
-    this.handovers = new Handovers(this.streams, {
-      handoverMs,
-      spreadMs,
-      movesTo: (tenant, to) => homes.movesTo(tenant, to),
-    });
+    this.handovers = new Handovers(this.streams, { handoverMs, spreadMs, homes });
     this.#waits = new Waits(knowledge, this.holds);
+    this.#crowds = new Crowds(this.holds, lanes, (delivery) => this.#waits.cellOf(delivery));
     this.#aftermath = new Aftermath(knowledge, this.#waits, this.retries, {
       place: (delivery) => this.#place(delivery, 'again'),
-      crowded: (cell) => void this.#crowded.add(cell),
+      crowded: (cell, queue) => this.#crowds.waits(cell, queue),
     });
   }
 
@@ -117,6 +106,11 @@ export class Courier {
     }
   }
 
+  /** Another fleet file is in force: tenants that have another home by it open their streams there. */
+  replaced(): void {
+    for (const home of this.streams.homes) this.handovers.endElsewhere(this.#knowledge.recordOf(home));
+  }
+
   /** Who has requests in a cell now. */
   inside(cell: string): InFlight[] {
     return [...this.#traffic.values()].flatMap(({ underWay }) => tenantsInside(underWay, cell));
@@ -148,8 +142,9 @@ export class Courier {
   #place(delivery: Delivery, how: 'new' | 'waited' | 'again'): boolean {
     const { exchange } = delivery;
     if (!exchange.open) return true;
+    const waitedForHandover = delivery.waitsFor === movingQueue(delivery.home);
     if (how !== 'new') this.#findHome(delivery);
-    const { home, moving } = delivery;
+    const { home } = delivery;
     delivery.crowded = false;
     delivery.moving = false;
     if (how === 'waited' && this.#knowledge.recordOf(home).epoch < delivery.neededEpoch) return false;
@@ -157,7 +152,7 @@ export class Courier {
     if ('refusal' in choice) {
       // What waited for a handover waits for a verdict from now on, and the other way round.
       if (choice.refusal === 'placement-moving') this.#waits.holdMoving(delivery);
-      else if (how === 'waited' && !moving) return false;
+      else if (how === 'waited' && !waitedForHandover) return false;
       else this.#waits.holdOrRefuse(delivery, this.#waits.cellOf(delivery), 'cell-unavailable', null);
       return true;
     }
@@ -169,8 +164,8 @@ export class Courier {
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
       if (how === 'new') {
-        if (!this.#waitsForRoom(delivery)) exchange.refuse('cell-overloaded', null);
-      } else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
+        if (!this.#waitsForRoom(delivery, choice)) exchange.refuse('cell-overloaded', null);
+      } else if (delivery.waitsFor !== null) this.#crowds.waits(choice.cell, delivery.waitsFor);
       return how === 'new';
     }
     this.#send(delivery, choice);
@@ -178,10 +173,10 @@ export class Courier {
   }
 
   /** It waits behind what waited for a handover and has gone on its way, or goes, at this moment. */
-  #waitsForRoom(delivery: Delivery): boolean {
-    const { home } = delivery;
-    if (!this.handovers.endedLately(home) || !this.#waits.hold(movingQueue(home), delivery)) return false;
-    this.#crowded.add(movingQueue(home));
+  #waitsForRoom(delivery: Delivery, { cell }: Served): boolean {
+    const queue = movingQueue(delivery.home);
+    if (!this.handovers.endedLately(delivery.home) || !this.#waits.hold(queue, delivery)) return false;
+    this.#crowds.waits(cell, queue);
     return true;
   }
 
@@ -214,7 +209,7 @@ export class Courier {
     if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell, role);
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enter(cell, role, tenant)) return false;
-    this.#entered(delivery, () => this.#lanes.leave(cell, role, tenant));
+    this.#entered(delivery, cell, () => this.#lanes.leave(cell, role, tenant));
     return true;
   }
 
@@ -223,15 +218,15 @@ export class Courier {
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enterTunnel(cell, role, tenant)) return false;
     delivery.leave();
-    this.#entered(delivery, () => this.#lanes.leaveTunnel(cell, role, tenant));
+    this.#entered(delivery, cell, () => this.#lanes.leaveTunnel(cell, role, tenant));
     return true;
   }
 
   /** It is inside until `leave`, which makes room for what waits for some. */
-  #entered(delivery: Delivery, leave: () => void): void {
+  #entered(delivery: Delivery, cell: string, leave: () => void): void {
     delivery.entered(() => {
       leave();
-      if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
+      this.#crowds.left(cell);
     });
   }
 
@@ -245,12 +240,6 @@ export class Courier {
     this.streams.add(exchange, home, stream);
     this.handovers.streams(delivery, stream);
     return true;
-  }
-
-  #roomAgain(): void {
-    const crowded = [...this.#crowded];
-    this.#crowded.clear();
-    for (const cell of crowded) this.holds.wake(cell);
   }
 
   #send(delivery: Delivery, served: Served): void {

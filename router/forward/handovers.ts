@@ -10,8 +10,15 @@ export type HandoverOptions = {
   handoverMs: number;
   /** `RECONNECT_SPREAD_MS`. */
   spreadMs: number;
+  homes: Homes;
+};
+
+/** Where tenants are at home, by what is known now. */
+export type Homes = {
+  /** Null: it can not be told. */
+  homeOf(tenant: string): string | null;
   /** Whether the tenant is at a home from which it is to be cut over to this one. */
-  movesTo: (tenant: string, to: string) => boolean;
+  movesTo(tenant: string, to: string): boolean;
 };
 
 /** A home's handover: the epoch of its closing record, and the requests that it waits for. */
@@ -24,16 +31,16 @@ type Closing = { epoch: number; inside: Set<Delivery> };
 export class Handovers {
   readonly #streams: Streams;
   readonly #spread: Spread;
-  readonly #movesTo: HandoverOptions['movesTo'];
+  readonly #homes: Homes;
   readonly #closing = new Map<string, Closing>();
   readonly #handoverMs: number;
   /** Home → when its last handover ended here, in `performance.now()` milliseconds. */
   readonly #endedMs = new Map<string, number>();
   readonly #listeners: ((home: string, epoch: number) => void)[] = [];
 
-  constructor(streams: Streams, { handoverMs, spreadMs, movesTo }: HandoverOptions) {
+  constructor(streams: Streams, { handoverMs, spreadMs, homes }: HandoverOptions) {
     this.#streams = streams;
-    this.#movesTo = movesTo;
+    this.#homes = homes;
     this.#handoverMs = handoverMs;
     // A client that does not answer a close must not hold the handover up until it is undone.
     this.#spread = { spreadMs, lingerMs: Math.min(LIMITS.lingerMs, handoverMs / 4) };
@@ -83,16 +90,28 @@ export class Handovers {
     }
   }
 
-  /** Ends the streams of `home`'s tenants that are in a cell which has been left by no handover, and is alive. */
+  /**
+   * Ends the streams of `home`'s tenants that are in a cell which has been left by no handover, and is alive: also of those
+   * that have another home since, be it by a cut-over that this router slept through, or by the fleet file.
+   */
   endElsewhere(record: HealthRecord): void {
-    const isElsewhere = ({ cell, tenant }: Stream): boolean => servedBy(record, tenant) !== cell;
+    const isElsewhere = ({ cell, tenant }: Stream): boolean => {
+      const served = servedBy(record, tenant);
+      return served !== null && (served !== cell || this.#hasLeft(record.home, tenant));
+    };
     this.#streams.endWhere(record.home, isElsewhere, this.#spread);
+  }
+
+  /** Streams of requests without a tenant stay where they are: any cell will do. */
+  #hasLeft(home: string, tenant: string): boolean {
+    const now = tenant === '' ? null : this.#homes.homeOf(tenant);
+    return now !== null && now !== home;
   }
 
   /** A cut-over's ranges hold tenants, too, that stay: new requests of theirs wait, but nothing of theirs need end. */
   #leaves({ handover }: HealthRecord, tenant: string): boolean {
     const to = handover?.to ?? null;
-    return to === null || this.#movesTo(tenant, to);
+    return to === null || this.#homes.movesTo(tenant, to);
   }
 
   #left(home: string, closing: Closing, delivery: Delivery): void {

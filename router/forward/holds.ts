@@ -8,6 +8,8 @@ export type HoldKind = 'verdict' | 'handover' | 'room';
 export type Waiting = {
   /** When it first began to wait, in `performance.now()` milliseconds: waiting twice counts once. */
   heldSinceMs: number | null;
+  /** Of requests without one: ''. */
+  readonly tenant: string;
   /** It waits for no verdict: there is one, and what is missing is room, or that this router hears of it. */
   readonly decided: boolean;
   readonly kind: HoldKind;
@@ -25,8 +27,16 @@ export type HoldLimits = {
 /** `sinceMs`: when it began to wait for this, whatever it waited for before. */
 type Hold = { timer: NodeJS.Timeout; kind: HoldKind; sinceMs: number };
 
+/** In a queue that is half full one tenant has a quarter of the places at most: the others' requests find one, too. */
+const CROWDED = 1 / 2;
+const TENANT_MOST = 1 / 4;
+/** So many it may have in any case. */
+const TENANT_LEAST = 8;
+
 type Queue<W> = {
   waiting: Map<W, Hold>;
+  /** Tenant → how many of these are its own. */
+  tenants: Map<string, number>;
   /** When the first began to wait, or when one last went its way: since then this queue stands still. */
   movedAtMs: number;
   closedUntilMs: number;
@@ -61,13 +71,14 @@ export class Holds<W extends Waiting = Waiting> {
     waiting.heldSinceMs ??= nowMs;
     const leftMs = waiting.heldSinceMs + holdMs - nowMs;
     if (leftMs <= 0 || nowMs < queue.closedUntilMs) return false;
-    if (this.#count >= holdMax || queue.waiting.size >= Math.max(1, Math.floor(holdMax / 2))) return false;
+    if (this.#count >= holdMax || !hasRoom(queue, waiting.tenant, Math.floor(holdMax / 2))) return false;
     if (queue.waiting.size === 0) queue.movedAtMs = nowMs;
     const { kind } = waiting;
     const goesOn = before !== null && before.kind === kind;
     if (before !== null && !goesOn) this.#over(before);
     const timer = setTimeout(() => this.#expire(queue, waiting), leftMs);
     queue.waiting.set(waiting, { timer, kind, sinceMs: goesOn ? before.sinceMs : nowMs });
+    queue.tenants.set(waiting.tenant, (queue.tenants.get(waiting.tenant) ?? 0) + 1);
     this.#count += 1;
     return true;
   }
@@ -131,6 +142,9 @@ export class Holds<W extends Waiting = Waiting> {
     if (hold === undefined) return null;
     clearTimeout(hold.timer);
     queue.waiting.delete(waiting);
+    const left = (queue.tenants.get(waiting.tenant) ?? 0) - 1;
+    if (left > 0) queue.tenants.set(waiting.tenant, left);
+    else queue.tenants.delete(waiting.tenant);
     this.#count -= 1;
     return hold;
   }
@@ -144,8 +158,19 @@ export class Holds<W extends Waiting = Waiting> {
   #queueOf(cell: string): Queue<W> {
     const known = this.#queues.get(cell);
     if (known !== undefined) return known;
-    const queue: Queue<W> = { waiting: new Map(), movedAtMs: 0, closedUntilMs: Number.NEGATIVE_INFINITY };
+    const queue: Queue<W> = {
+      waiting: new Map(),
+      tenants: new Map(),
+      movedAtMs: 0,
+      closedUntilMs: Number.NEGATIVE_INFINITY,
+    };
     this.#queues.set(cell, queue);
     return queue;
   }
+}
+
+function hasRoom({ waiting, tenants }: Queue<Waiting>, tenant: string, places: number): boolean {
+  if (waiting.size >= Math.max(1, places)) return false;
+  const most = Math.max(TENANT_LEAST, places * TENANT_MOST);
+  return waiting.size < places * CROWDED || (tenants.get(tenant) ?? 0) < most;
 }

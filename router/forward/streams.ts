@@ -43,6 +43,11 @@ export class Streams {
     if (this.#closing) stream.end(SERVICE_RESTART);
   }
 
+  /** The homes whose tenants have any. */
+  get homes(): string[] {
+    return [...this.#byHome.keys()];
+  }
+
   /** Ends those of `home`'s tenants that are `lost` to the cell they are in: their clients come back to another one. */
   endWhere(home: string, lost: (stream: Stream) => boolean, spread: Spread | null = null): void {
     for (const stream of Array.from(this.#byHome.get(home) ?? [])) {

@@ -4,6 +4,8 @@ import type { QuarantineEntry } from './quarantine.ts';
 import type { QuarantineList } from './quarantine-list.ts';
 import type { Held, HealthRecord } from './record.ts';
 import { RefusalMarks } from './refusal-marks.ts';
+import { saysTheSame } from './same-rule.ts';
+import { SharedIds } from './shared-ids.ts';
 import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
 
 const BEAT_INTERVAL_MS = 1_000;
@@ -35,6 +37,7 @@ export class Beats {
   readonly #log: Logger;
   readonly #events: BeatEvents;
   #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
+  readonly #shared = new SharedIds();
   #routers: readonly LiveRouter[] = [];
   #held: readonly Held[] = [];
   #answeredAtMs: number | null = null;
@@ -71,6 +74,11 @@ export class Beats {
   /** Live routers as last known, this one included; empty before the first reply. */
   get routers(): readonly LiveRouter[] {
     return this.#routers;
+  }
+
+  /** IDs that more than one live router has had for long. */
+  get sharedIds(): readonly string[] {
+    return this.#shared.known;
   }
 
   /** Whether the store is led by a newer release, which this one leaves decisions to. */
@@ -134,6 +142,9 @@ export class Beats {
 
   /** One beat; to a store that lost its memory the records are brought back first. */
   async #exchange(): Promise<BeatReply> {
+    // One that did not answer may come back without its last writes: it is to have them before it decides anything.
+    const known = this.#lost ? this.#events.records() : [];
+    if (known.length > 0) await this.#bring(known, []);
     const reply = await this.#tell();
     if (!reply.behind && !this.#toRestore) return reply;
     // What it knows more of counts, too: where nothing has to be brought, the second reply does not repeat it.
@@ -186,6 +197,9 @@ export class Beats {
     this.#answeredAtMs = performance.now();
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     this.#routers = reply.routers;
+    for (const id of this.#shared.look(reply.routers, performance.now())) {
+      this.#log.warn({ id }, 'two routers beat under one ROUTER_ID: they have one vote together');
+    }
     this.#reportHeld(reply.held);
     this.#reportPassive(reply.passive);
     this.#events.heard(reply.records);
@@ -193,11 +207,15 @@ export class Beats {
     if (this.#lacksSome(reply.records)) this.restoreSoon();
   }
 
-  /** Told of everything: whether that is less than is known here, because the store lost writes and went on without them. */
+  /** Told of everything: whether the store lost writes that are known here, and went on without them. */
   #lacksSome(told: readonly HealthRecord[]): boolean {
     if (told.length === 0) return false;
-    const epochs = new Map(told.map(({ home, epoch }) => [home, epoch]));
-    return this.#events.records().some(({ home, epoch }) => epoch > (epochs.get(home) ?? 0));
+    const byHome = new Map(told.map((record) => [record.home, record]));
+    return this.#events.records().some((known) => {
+      const stored = byHome.get(known.home);
+      if (stored === undefined || known.epoch > stored.epoch) return true;
+      return known.epoch === stored.epoch && !saysTheSame(known, stored);
+    });
   }
 
   #reportPassive(passive: boolean): void {

@@ -74,8 +74,9 @@ function planOf(
 
 function planShare({ change, wish: { percent }, record, situation }: Asked<'share'>): Plan | ChangeRefusal {
   const { home, neighbour, share, state } = record;
+  // What is away by a verdict comes home wholly, or an operator keeps all of it away: its share is the way home's own.
   const byVerdict = state === 'failed-over' || state === 'returning';
-  if (byVerdict && percent !== 0) return refuse('already-away');
+  if (byVerdict && percent !== 0 && percent !== 100) return refuse('already-away');
   if (percent > 0 && (neighbour === null || neighbour === home)) return refuse('no-neighbour');
   if (percent > share && leansOn(recordIn(situation.records, neighbour ?? ''), home)) {
     return refuse('target-away');

@@ -19,7 +19,7 @@ export type DecideInput = {
   now: number;
   /** Machine → its opinion per cell, of the machines that still beat. */
   live: LiveVotes;
-  /** Machine → how far it is with each home's handover. */
+  /** Process, by `machineName`, → how far it is with each home's handover: all live ones, though of a router one alone votes. */
   confirmations: ReadonlyMap<string, Readonly<Record<string, Confirmation>>>;
   homes: readonly HomeRule[];
   records: ReadonlyMap<string, HealthRecord>;

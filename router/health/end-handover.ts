@@ -3,6 +3,7 @@ import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } fr
 import { opened, undone } from './handover.ts';
 import { changesPin, without } from './moved.ts';
 import type { HealthRecord } from './record.ts';
+import { routerOf } from './store.ts';
 import { sortedRouters } from './tally.ts';
 
 /** An event names this many of those that were waited for at most. */
@@ -44,11 +45,12 @@ function endAdopted(record: HealthRecord, input: DecideInput): Changed[] {
 }
 
 /** Who has not confirmed yet: machines that have requests inside, or do not answer, and the cells if no machine has reached them. */
-function missing({ home, epoch }: HealthRecord, { live, confirmations }: DecideInput): string[] {
+function missing({ home, epoch }: HealthRecord, { confirmations }: DecideInput): string[] {
   let ready = false;
   const waitingFor: string[] = [];
-  for (const router of sortedRouters(live)) {
-    const told = confirmations.get(router);
+  for (const machine of sortedRouters(confirmations)) {
+    const told = confirmations.get(machine);
+    const router = routerOf(machine);
     const one = told !== undefined && Object.hasOwn(told, home) ? told[home] : undefined;
     const speaksOfIt = one?.epoch === epoch;
     if (speaksOfIt && one.ready) ready = true;

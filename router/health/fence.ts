@@ -90,10 +90,13 @@ export class Fence {
   /** Brings each rule to each cell of its pair that is fenced and knows an older one, or none. */
   bring(records: Iterable<HealthRecord>): void {
     for (const record of records) {
-      for (const cell of [record.home, record.neighbour]) {
-        if (cell !== null && this.lacks(cell, record)) void this.deliver(record, cell);
-      }
+      for (const cell of [record.home, record.neighbour]) if (cell !== null) this.bringTo(cell, [record]);
     }
+  }
+
+  /** Brings these rules to the cell, where it is fenced and knows older ones, or none. */
+  bringTo(cell: string, records: Iterable<HealthRecord>): void {
+    for (const record of records) if (this.lacks(cell, record)) void this.deliver(record, cell);
   }
 
   /**

@@ -10,8 +10,10 @@ import { incidentEpochs } from './incident.ts';
 import { boundedWish, forcedFailover } from './operate.ts';
 import type { QuarantineChange, QuarantineEntry, QuarantineWish, ReleaseWish } from './quarantine.ts';
 import type { EventEntry, HealthEvent, HealthRecord, HeldWhy, Vote } from './record.ts';
+import { saysTheSame } from './same-rule.ts';
 import {
   BEAT_TTL_MS,
+  machineName,
   type Beat,
   type BeatReply,
   type Change,
@@ -29,7 +31,7 @@ const EVENTS_MAX = 1_000;
 
 type Machine = Pick<
   Beat,
-  'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation' | 'confirmations'
+  'router' | 'fleetDigest' | 'votes' | 'knownRevision' | 'knownIncarnation' | 'confirmations'
 > & { at: number };
 
 export type InProcessStoreOptions = {
@@ -51,12 +53,12 @@ export function createInProcessStore(options: InProcessStoreOptions = {}): Store
     quarantine: async (wish) => state.quarantine(boundedWish(wish)),
     unquarantine: async (wish) => state.unquarantine(boundedWish({ ...wish, expiresInMs: 0 })),
     restore: async (records, revision, quarantine = []) => state.restore(records, revision, quarantine),
-    leave: async (router) => {
-      state.machines.delete(router);
-      loads.forget(router);
+    leave: async (machine) => {
+      state.machines.delete(machine);
+      loads.forget(machine);
     },
-    tellLoad: async (router, told) => loads.tell(router, told),
-    loads: async (routers) => loads.of(routers),
+    tellLoad: async (machine, told) => loads.tell(machine, told),
+    loads: async (machines) => loads.of(machines),
     events: async (limit, after) => state.eventsAfter(limit, after),
     subscribe: (onChange) => void state.listeners.push(onChange),
     close: async () => void state.listeners.splice(0),
@@ -89,10 +91,10 @@ class InProcessState {
     const now = this.#clock();
     const silent = ![...this.machines.values()].some(({ at }) => Math.abs(now - at) < SILENCE_MS);
     if (silent) this.#heardSince = now;
-    this.machines.set(beat.router, { ...beat, at: now, votes: boundedVotes(beat.votes) });
+    this.machines.set(machineName(beat), { ...beat, at: now, votes: boundedVotes(beat.votes) });
     this.#forgetTheSilent(now);
     const unknown = beat.knownIncarnation !== null && beat.knownIncarnation !== this.#incarnation;
-    const behind = unknown || beat.knownRevision > this.#revision;
+    const behind = unknown || beat.knownRevision > this.#revision || this.#confirmsMore(beat);
     if (!behind) this.#decide(now, beat);
     for (const refusals of boundedRefusals(beat.refused)) this.#ledger.add(refusals);
     const current = beat.knownIncarnation === this.#incarnation && beat.knownRevision === this.#revision;
@@ -104,16 +106,23 @@ class InProcessState {
       passive: false,
       records: current ? [] : structuredClone([...this.#records.values()]),
       quarantine: current ? null : this.#quarantine.entries,
-      routers: this.#routers(now, beat.router),
+      routers: this.#routers(now, machineName(beat)),
       held: this.#heldOf(beat),
     };
+  }
+
+  /** Whether the machine confirms a handover that is not known here: it comes from a store that was lost. */
+  #confirmsMore({ confirmations }: Beat): boolean {
+    return Object.entries(confirmations).some(
+      ([home, { epoch }]) => epoch > (this.#records.get(home)?.epoch ?? 0),
+    );
   }
 
   failOver(wish: FailOver): { record: HealthRecord } | FailOverRefusal {
     const now = this.#clock();
     this.#forgetTheSilent(now);
-    const outcome = forcedFailover(wish, { now, live: this.#live(), records: this.#records });
-    if ('refused' in outcome) return structuredClone(outcome);
+    const outcome = forcedFailover(wish, { now, live: this.#live(now), records: this.#records });
+    if ('refused' in outcome) return outcome;
     this.#commit([outcome.record], [outcome.event]);
     return structuredClone({ record: outcome.record });
   }
@@ -121,7 +130,7 @@ class InProcessState {
   change(change: Change): { record: HealthRecord } | ChangeRefusal {
     const now = this.#clock();
     this.#forgetTheSilent(now);
-    const [live, warmingUp] = [this.#live(), this.#isWarmingUp(now)];
+    const [live, warmingUp] = [this.#live(now), this.#isWarmingUp(now)];
     const situation = { now, live, records: this.#records, handsOver: true, warmingUp };
     const outcome = beginChange(change, situation);
     if ('refused' in outcome) return outcome;
@@ -139,10 +148,18 @@ class InProcessState {
   }
 
   restore(restored: readonly HealthRecord[], known: number, quarantine: readonly QuarantineEntry[]): void {
-    const changed = restored.filter(({ home, epoch }) => epoch > (this.#records.get(home)?.epoch ?? 0));
+    const changed = restored.flatMap((record) => this.#newer(record));
     const refused = this.#quarantine.restore(quarantine, this.#clock());
     this.#revision = Math.max(this.#revision, known) + (changed.length > 0 ? 1 : 0) + refused.length;
     this.#changeRecords(structuredClone(changed), refused);
+  }
+
+  /** The higher epoch stands. Of one that was given twice, what is stored does, at the next one: so everybody follows it. */
+  #newer(record: HealthRecord): HealthRecord[] {
+    const stored = this.#records.get(record.home);
+    if (stored === undefined || record.epoch > stored.epoch) return [record];
+    const givenTwice = record.epoch === stored.epoch && !saysTheSame(record, stored);
+    return givenTwice ? [{ ...stored, epoch: stored.epoch + 1 }] : [];
   }
 
   eventsAfter(limit: number, after: string | undefined): HealthEvent[] {
@@ -163,7 +180,7 @@ class InProcessState {
   #decide(now: number, beat: Beat): void {
     const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs } = beat;
     const machines = [...this.machines];
-    const live = this.#live();
+    const live = this.#live(now);
     const warmingUp = this.#isWarmingUp(now);
     // Before any verdict: nothing is to move for the sake of a tenant that is refused from now on.
     this.#quarantine.look({ now, live, warmingUp, accusations: beat.accusations });
@@ -215,8 +232,17 @@ class InProcessState {
     }
   }
 
-  #live(): Map<string, Readonly<Record<string, Vote>>> {
-    return new Map([...this.machines].map(([id, { votes }]) => [id, votes]));
+  /** The votes of the routers: of each the process that beat last has it. */
+  #live(now: number): Map<string, Readonly<Record<string, Vote>>> {
+    const voters = new Map<string, Machine>();
+    for (const name of sortedRouters(this.machines)) {
+      const machine = this.machines.get(name);
+      if (machine === undefined) continue;
+      const other = voters.get(machine.router);
+      const isLater = other === undefined || Math.abs(now - machine.at) <= Math.abs(now - other.at);
+      if (isLater) voters.set(machine.router, machine);
+    }
+    return new Map([...voters].map(([id, { votes }]) => [id, votes]));
   }
 
   #heldOf({ homes }: Beat): BeatReply['held'] {
@@ -228,12 +254,12 @@ class InProcessState {
   }
 
   #routers(now: number, asking: string): BeatReply['routers'] {
-    return sortedRouters(this.machines).flatMap((id) => {
-      const machine = this.machines.get(id);
+    return sortedRouters(this.machines).flatMap((name) => {
+      const machine = this.machines.get(name);
       if (machine === undefined) return [];
-      const { fleetDigest, knownRevision, knownIncarnation, at } = machine;
+      const { router: id, fleetDigest, knownRevision, knownIncarnation, at } = machine;
       const knows = knownIncarnation === this.#incarnation && knownRevision >= this.#revision;
-      return { id, fleetDigest, ageMs: Math.abs(now - at), current: id === asking || knows };
+      return { id, name, fleetDigest, ageMs: Math.abs(now - at), current: name === asking || knows };
     });
   }
 }

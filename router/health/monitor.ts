@@ -1,4 +1,5 @@
 // The health of the fleet as this router sees and shares it: cells watched, votes told, rules in force.
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { canFollow } from '../cut-over.ts';
@@ -16,7 +17,7 @@ import type { ProbeResult } from './probe.ts';
 import { QuarantineList } from './quarantine-list.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
 import { Rules } from './rules.ts';
-import type { Store } from './store.ts';
+import { machineName, type Store } from './store.ts';
 import type { InFlight } from './suspects.ts';
 import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
 
@@ -39,6 +40,8 @@ export class Monitor {
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #lostListeners: ((cell: string) => void)[] = [];
+  /** A router that is restarted is another process, which the store must not take for the one before. */
+  readonly #process = randomUUID().slice(0, 8);
   #inside: (cell: string) => readonly InFlight[] = () => [];
   #ready = false;
 
@@ -85,6 +88,11 @@ export class Monitor {
     );
   }
 
+  /** The name of this process in the store. */
+  get machine(): string {
+    return machineName({ router: this.#config.ROUTER_ID, process: this.#process });
+  }
+
   start(): void {
     this.#watchCells(this.#fleets.active);
     if (this.#rules.view.records.length > 0) this.#beats.restoreSoon();
@@ -95,7 +103,7 @@ export class Monitor {
     this.#beats.stop();
     // The cells stay known: requests that still come while the router closes go where they went before.
     await Promise.all([...this.#cells.values()].map((cell) => cell.stop()));
-    await this.#store.leave(this.#config.ROUTER_ID).catch(() => undefined);
+    await this.#store.leave(this.machine).catch(() => undefined);
     await this.#rules.close();
   }
 
@@ -175,9 +183,14 @@ export class Monitor {
     return Math.max(1, this.#beats.routers.length);
   }
 
-  /** Their names; empty while the store has never answered. */
-  get routerIds(): readonly string[] {
-    return this.#beats.routers.map(({ id }) => id);
+  /** By what the store tells them apart; empty while the store has never answered. */
+  get machines(): readonly string[] {
+    return this.#beats.routers.map(({ name }) => name);
+  }
+
+  /** IDs under which more than one router has beaten for long: each is to have one of its own. */
+  get sharedIds(): readonly string[] {
+    return this.#beats.sharedIds;
   }
 
   /** Different fleet files that live routers have loaded, as last known: more than one is an alarm. */
@@ -250,6 +263,11 @@ export class Monitor {
   /** The home that its own cut-overs took a tenant to; null: it had none. */
   movedTenant(tenant: string): string | null {
     return this.#rules.view.movedTenant(tenant);
+  }
+
+  /** Whether a later generation than the fleet file in force knows may have taken the bucket from this home. */
+  isOvertaken(home: string, bucket: number): boolean {
+    return this.#rules.view.isOvertaken(home, bucket);
   }
 
   /** The home of a tenant of the fleet in force; null: nobody can tell whether it was moved from there. */
@@ -359,6 +377,7 @@ export class Monitor {
     const accusations = this.#deaths.pending;
     return {
       router: this.#config.ROUTER_ID,
+      process: this.#process,
       fleetDigest: this.#fleets.loadedDigest,
       votes,
       homes: placement.cells.map((home) => ({

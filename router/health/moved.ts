@@ -91,6 +91,27 @@ export function movesTooMuch(
   );
 }
 
+/** Buckets, both ends included. */
+export type Range = readonly [number, number];
+
+/**
+ * Home → the ranges that were cut over from it by later generations than the first so many. A range may hold buckets that
+ * it did not concern; which ones, only a file that has the generation can tell.
+ */
+export function rangesBeyond(
+  records: Iterable<HealthRecord>,
+  generations: number,
+): Map<string, readonly Range[]> {
+  const beyond = new Map<string, Range[]>();
+  for (const record of records) {
+    const ranges = movedSoFar(record).flatMap((entry) =>
+      'buckets' in entry && entry.generation > generations ? [entry.buckets] : [],
+    );
+    if (ranges.length > 0) beyond.set(record.home, ranges);
+  }
+  return beyond;
+}
+
 /**
  * Tenant → the home that its own cut-overs took it to, step by step from home to home. A home that gets a tenant back
  * forgets that it ever moved it away, so that each way has one end.

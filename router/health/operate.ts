@@ -20,7 +20,7 @@ export function forcedFailover(
   if (!isKnown(home, situation)) return { refused: 'not-found', rule: null };
   const record = recordIn(records, home, wish.neighbour);
   const { neighbour } = record;
-  if (record.share === 100 && record.phase === 'open') return { refused: 'already-away', rule: null, record };
+  if (record.share === 100 && record.phase === 'open') return stillAway(record, wish, situation);
   if (neighbour === null || neighbour === home) return { refused: 'no-neighbour', rule: null };
   const standIn = recordIn(records, neighbour);
   // Each would stand in for the other: whichever died, its own tenants and its guests would be lost together.
@@ -33,20 +33,45 @@ export function forcedFailover(
   return forced(record, wish, broken, situation);
 }
 
+/** All are there already, whoever sent them: from now on the operator says until when. Nobody moves, no rule can be broken. */
+function stillAway(
+  from: HealthRecord,
+  wish: FailOver,
+  situation: Situation,
+): { record: HealthRecord; event: EventEntry } {
+  const deadline = situation.now + wish.expiresInMs;
+  const record = {
+    ...from,
+    cause: 'operator',
+    deadline,
+    epoch: from.epoch + 1,
+    since: situation.now,
+  } as const;
+  return { record, event: told(from, record, wish, [], situation) };
+}
+
 function forced(
   from: HealthRecord,
   wish: FailOver,
   overruled: SafetyRule[],
   situation: Situation,
 ): { record: HealthRecord; event: EventEntry } {
-  const { actor, reason, owner } = wish;
-  const { now } = situation;
-  const deadline = now + wish.expiresInMs;
-  const cause = 'operator';
-  const away = { state: 'failed-over', share: 100, cause, deadline, relapses: 0 } as const;
-  const record = atOnce(from, away, now);
-  const details = { target: record.target, owner, deadline, overruled };
-  return { record, event: eventOf(from, record, { actor, cause, reason, details }, situation) };
+  const deadline = situation.now + wish.expiresInMs;
+  const away = { state: 'failed-over', share: 100, cause: 'operator', deadline, relapses: 0 } as const;
+  const record = atOnce(from, away, situation.now);
+  return { record, event: told(from, record, wish, overruled, situation) };
+}
+
+function told(
+  from: HealthRecord,
+  record: HealthRecord,
+  { actor, reason, owner }: FailOver,
+  overruled: SafetyRule[],
+  situation: Situation,
+): EventEntry {
+  const { target, deadline } = record;
+  const details = { target, owner, deadline, overruled };
+  return eventOf(from, record, { actor, cause: 'operator', reason, details }, situation);
 }
 
 /** The same wish, its words cut to 200 characters of well-formed Unicode, its time whole and not negative. */

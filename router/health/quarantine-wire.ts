@@ -22,9 +22,9 @@ const change = z
   .transform(([name, one]): QuarantineChange => ({ tenant: name, entry: one }));
 
 /** What `scripts/quarantine-by-hand.lua` answers. */
-export const quarantineAnswer = z.tuple([
-  z.enum(['done', 'too-many', 'not-found', 'behind', 'passive']),
-  z.string(),
+export const quarantineAnswer = z.union([
+  z.tuple([z.literal('done'), z.string(), z.coerce.number().int()]),
+  z.tuple([z.enum(['too-many', 'not-found', 'behind', 'passive']), z.string()]),
 ]);
 
 /** One entry from its JSON, or null when it is malformed. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { script, VERDICT_PARTS, type RedisCalls } from './redis-calls.ts';
 import type { Keys } from './redis-ledger.ts';
 import { boundedAccusations } from './suspects.ts';
-import { BEAT_TTL_MS, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
+import { BEAT_TTL_MS, machineName, StoreUnavailable, type Beat, type BeatReply } from './store.ts';
 import { boundedRefusals, boundedVotes, compactVotes } from './votes.ts';
 import { SILENCE_MS } from './warm-up.ts';
 import { beatAnswer } from './wire.ts';
@@ -32,13 +32,21 @@ type Setting = {
 /** The records and the quarantine as they are stored; the caller reads them. */
 type RawReply = Omit<BeatReply, 'records' | 'quarantine'> & { raw: string[]; rawQuarantine: string[] | null };
 
-/** What the last reply said of the store; empty before the first one. */
-type Known = { knownRevision?: number; knownIncarnation?: string };
+/**
+ * What the last reply said of the store; nothing before the first one. `heardRevision`: the newest that was heard of by any
+ * way: a Redis that failed over may have lost what it had published.
+ */
+type Known = { knownRevision?: number; knownIncarnation?: string; heardRevision: number };
+
+/** No store ever comes to more changes; beyond it they could not be counted any more. */
+const REVISION_MAX = 2 ** 52;
 
 export type BeatCaller = {
   /** Rejects with `StoreUnavailable`, also when Redis read the beat after its time and did not take it. */
   beat(beat: Beat): Promise<RawReply>;
   known(): Known;
+  /** The store was as new as this. */
+  hear: (revision: number) => void;
 };
 
 /**
@@ -47,7 +55,7 @@ export type BeatCaller = {
  */
 export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
   let clockOffsetMs: number | null = null;
-  let known: Known = {};
+  let known: Known = { heardRevision: 0 };
   async function beat(one: Beat): Promise<RawReply> {
     const lateAt = clockOffsetMs === null ? null : clockOffsetMs + performance.now() + setting.timeoutMs;
     const refused = boundedRefusals(one.refused);
@@ -56,7 +64,7 @@ export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
       BEAT,
       [...setting.keys.shared, ...ledgers],
       [
-        question(one, lateAt, setting),
+        question(one, lateAt, known.heardRevision, setting),
         voice(one, setting.protocol),
         columns(one),
         ...refused.map(({ marks }) => JSON.stringify(marks)),
@@ -68,25 +76,35 @@ export function beatCaller(calls: RedisCalls, setting: Setting): BeatCaller {
     clockOffsetMs = storeMs - performance.now();
     if (taken.length === 0) throw new StoreUnavailable('Redis read the beat too late');
     const [revision, incarnation, behind, passive, routers, held, raw, rawQuarantine] = taken;
-    if (!behind) known = { knownRevision: revision, knownIncarnation: incarnation };
+    hear(revision);
+    if (!behind) known = { ...known, knownRevision: revision, knownIncarnation: incarnation };
     return { storeMs, revision, incarnation, behind, passive, routers, held, raw, rawQuarantine };
   }
-  return { beat, known: () => known };
+  function hear(revision: number): void {
+    if (revision > known.heardRevision && revision <= REVISION_MAX) known.heardRevision = revision;
+  }
+  return { beat, known: () => known, hear };
 }
 
 /** `ARGV[1]`. */
-function question(beat: Beat, lateAt: number | null, { keys, protocol, warmUpMs, now }: Setting): string {
+function question(
+  beat: Beat,
+  lateAt: number | null,
+  heardRevision: number,
+  { keys, protocol, warmUpMs, now }: Setting,
+): string {
   const { fleetDigest, fleetInForce, knownRevision } = beat;
   const { minDwellMs, neighbourLostMs, handoverMs, maxFailedOver } = beat;
   return JSON.stringify({
     channel: keys.channel,
     protocol,
     name: randomUUID(),
-    machine: beat.router,
+    machine: machineName(beat),
     ttlMs: BEAT_TTL_MS,
     silenceMs: SILENCE_MS,
     warmUpMs,
     knownRevision,
+    heardRevision,
     ...(beat.knownIncarnation === null ? {} : { knownIncarnation: beat.knownIncarnation }),
     fleetDigest,
     fleetInForce,

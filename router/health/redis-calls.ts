@@ -9,7 +9,7 @@ import { StoreUnavailable } from './store.ts';
 export type Script = { sha: string; text: string };
 
 /** The scripts that all begin with, which know the state; and with those, the ones that know what votes and handovers are. */
-export const STATE_PARTS: readonly string[] = ['common', 'json-text', 'record', 'state'];
+export const STATE_PARTS: readonly string[] = ['common', 'json-text', 'record-text', 'record', 'state'];
 export const VERDICT_PARTS: readonly string[] = [
   ...STATE_PARTS,
   'machines',

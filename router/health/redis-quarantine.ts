@@ -3,7 +3,7 @@ import { boundedWish } from './operate.ts';
 import type { QuarantineEntry } from './quarantine.ts';
 import { quarantineAnswer, readEntry } from './quarantine-wire.ts';
 import { script, STATE_PARTS, type RedisCalls } from './redis-calls.ts';
-import { undecided } from './redis-wishes.ts';
+import { undecided, type Setting } from './redis-wishes.ts';
 import { StoreUnavailable, type Store } from './store.ts';
 
 const BY_HAND = script(...STATE_PARTS, 'quarantine', 'quarantine-by-hand');
@@ -11,17 +11,18 @@ const BY_HAND = script(...STATE_PARTS, 'quarantine', 'quarantine-by-hand');
 /** `ask` writes the first argument of a script. Each call rejects with `StoreUnavailable` where nothing may be changed. */
 export function quarantineCaller(
   calls: RedisCalls,
-  { keys, ask }: { keys: string[]; ask: (question: Record<string, unknown>) => string },
+  { keys, ask, hear }: Pick<Setting, 'keys' | 'ask' | 'hear'>,
 ): Pick<Store, 'quarantine' | 'unquarantine'> {
   async function answerTo(
     question: Record<string, unknown>,
   ): Promise<{ entry: QuarantineEntry } | { refused: 'too-many' | 'not-found' }> {
     const parsed = quarantineAnswer.safeParse(await calls.run(BY_HAND, keys, [ask(question)]));
     if (!parsed.success) throw new StoreUnavailable('Redis answered an operator with something else');
-    const [answer, json] = parsed.data;
-    if (answer === 'behind' || answer === 'passive') throw undecided(answer);
-    if (answer !== 'done') return { refused: answer };
-    const entry = readEntry(json);
+    const { data } = parsed;
+    if (data[0] === 'behind' || data[0] === 'passive') throw undecided(data[0]);
+    if (data[0] !== 'done') return { refused: data[0] };
+    hear(data[2]);
+    const entry = readEntry(data[1]);
     if (entry === null) throw new StoreUnavailable('Redis holds a malformed entry of the quarantine');
     return { entry };
   }

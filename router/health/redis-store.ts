@@ -67,6 +67,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const wishing = {
     keys: keys.shared,
     ask: (question: Record<string, unknown>) => ask({ ...question, ...beats.known(), warmUpMs }),
+    hear: beats.hear,
     onMalformed: () => (malformed += 1),
   };
   const wishes = wishCaller(calls, wishing);
@@ -84,12 +85,13 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     ...quarantines,
     async restore(records, revision, quarantine = []) {
       const args = records.flatMap((record) => [record.home, String(record.epoch), JSON.stringify(record)]);
-      const question = ask({ knownRevision: revision, quarantine: entryRows(quarantine) });
+      const knownRevision = Math.max(revision, beats.known().heardRevision);
+      const question = ask({ knownRevision, quarantine: entryRows(quarantine) });
       await calls.run(RESTORE, keys.shared, [question, ...args]);
     },
-    async leave(router) {
-      await calls.call((client) => client.hdel(keys.routers, router));
-      await calls.call((client) => client.del(keys.load(router)));
+    async leave(machine) {
+      await calls.call((client) => client.hdel(keys.routers, machine));
+      await calls.call((client) => client.del(keys.load(machine)));
     },
     tellLoad: async (router, loads) => await tellLoad(calls, keys, router, loads),
     async loads(routers) {
@@ -113,6 +115,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
       subscription = subscribeTo(address, timeoutMs, channel, onStale, (message) => {
         const change = readChange(message);
         malformed += change?.malformed ?? 1;
+        if (change !== null) beats.hear(change.revision);
         if (change === null || change.records.length + change.quarantine.length === 0) return;
         onChange(change.records, change.revision, change.quarantine);
       });

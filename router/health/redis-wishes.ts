@@ -15,10 +15,12 @@ import { changeAnswer, operateAnswer, readRecord } from './wire.ts';
 const OPERATE = script(...VERDICT_PARTS, 'wish', 'operate');
 const CHANGE = script(...VERDICT_PARTS, 'wish', 'change');
 
-type Setting = {
+export type Setting = {
   keys: string[];
   /** Writes the first argument of a script. */
   ask: (question: Record<string, unknown>) => string;
+  /** The state is at least as new as this. */
+  hear: (revision: number) => void;
   /** A record that was answered is malformed. */
   onMalformed: () => void;
 };
@@ -29,14 +31,15 @@ export type WishCaller = {
 };
 
 /** Each rejects with `StoreUnavailable` where nothing may be decided either. */
-export function wishCaller(calls: RedisCalls, { keys, ask, onMalformed }: Setting): WishCaller {
+export function wishCaller(calls: RedisCalls, { keys, ask, hear, onMalformed }: Setting): WishCaller {
   async function answerTo<T>(asked: Script, schema: z.ZodType<T>, question: object): Promise<T> {
     const parsed = schema.safeParse(await calls.run(asked, keys, [ask({ ...question })]));
     if (!parsed.success) throw new StoreUnavailable('Redis answered an operator with something else');
     return parsed.data;
   }
 
-  function recordFrom(json: string): HealthRecord {
+  function recordFrom(json: string, revision: number): HealthRecord {
+    hear(revision);
     const record = readRecord(json);
     if (record !== null) return record;
     onMalformed();
@@ -45,17 +48,18 @@ export function wishCaller(calls: RedisCalls, { keys, ask, onMalformed }: Settin
 
   return {
     async failOver(wish) {
-      const [answer, rule, json] = await answerTo(OPERATE, operateAnswer, withoutNulls(boundedWish(wish)));
-      if (answer === 'done') return { record: recordFrom(json) };
-      if (answer === 'already-away') return { refused: answer, rule: null, record: recordFrom(json) };
+      const told = await answerTo(OPERATE, operateAnswer, withoutNulls(boundedWish(wish)));
+      if (told[0] === 'done') return { record: recordFrom(told[2], told[3]) };
+      const [answer, rule] = told;
       if (answer === 'behind' || answer === 'passive') throw undecided(answer);
       return { refused: answer, rule } as FailOverRefusal;
     },
     async change(change) {
       const { wish, ...bounded } = boundedWish(change);
       const question = { ...withoutNulls(bounded), wish: withoutNulls(wish) };
-      const [answer, rule, json] = await answerTo(CHANGE, changeAnswer, question);
-      if (answer === 'done') return { record: recordFrom(json) };
+      const told = await answerTo(CHANGE, changeAnswer, question);
+      if (told[0] === 'done') return { record: recordFrom(told[2], told[3]) };
+      const [answer, rule] = told;
       if (answer === 'behind' || answer === 'passive') throw undecided(answer);
       return { refused: answer, rule } as ChangeRefusal;
     },
@@ -68,6 +72,7 @@ export function undecided(answer: 'behind' | 'passive'): StoreUnavailable {
     answer === 'behind'
       ? 'the store lost records and has not got them back yet'
       : 'the store is led by a newer release',
+    answer,
   );
 }
 

@@ -116,10 +116,17 @@ export class Rules {
     return true;
   }
 
-  /** A cell told which epochs it has rules of: it is brought those that it lacks. */
+  /**
+   * A cell told which epochs it has rules of: it is brought those that it lacks, and newer ones of homes that it does not
+   * stand in for any more. It was told to once, and would serve their tenants to whoever still sends them.
+   */
   reconcile(cell: string, origin: string, epochs: KnownEpochs): void {
     this.#fence.learn(cell, origin, epochs);
-    this.#fence.bring(this.view.rulesFor(cell));
+    const former = Object.keys(epochs ?? {}).filter((home) => this.view.knows(home));
+    this.#fence.bringTo(cell, [
+      ...this.view.rulesFor(cell),
+      ...former.map((home) => this.view.recordOf(home)),
+    ]);
   }
 
   /** Whether the cell takes rules (contract level 1 and above). */

@@ -35,6 +35,11 @@ export type Refusals = {
 export type Beat = {
   /** `ROUTER_ID`: stable and unique. */
   router: string;
+  /**
+   * A random name of this process. It confirms for itself, and is a machine beside an earlier process of the same router
+   * until that has left, or fallen silent; but the two have one vote, that of the one that beat last. Absent: none is told.
+   */
+  process?: string;
   /** Digest of the fleet file this machine has loaded. */
   fleetDigest: string;
   /** The machine's opinion per cell; a cell without an opinion yet is absent. */
@@ -63,6 +68,17 @@ export type Beat = {
   knownIncarnation: string | null;
 };
 
+/** By what the store tells processes apart; a router's ID holds no space. */
+export function machineName({ router, process }: Pick<Beat, 'router' | 'process'>): string {
+  return process === undefined ? router : `${router} ${process}`;
+}
+
+/** `ROUTER_ID` of a machine by its name. */
+export function routerOf(name: string): string {
+  const [router = name] = name.split(' ', 1);
+  return router;
+}
+
 /** What a machine says of one home's handover. */
 export type Confirmation = {
   /** The epoch of the closing record that it speaks of. */
@@ -84,7 +100,7 @@ export type BeatReply = {
   records: HealthRecord[];
   /** The whole quarantine when revision or incarnation differ from the known ones, else null: it is as it was. */
   quarantine: QuarantineEntry[] | null;
-  /** The machines that beat within `BEAT_TTL_MS`, this one included, by name. */
+  /** The processes that beat within `BEAT_TTL_MS`, this one included, by name. */
   routers: LiveRouter[];
   /** Homes that are down and held back all the same, by name: each is an alarm. */
   held: Held[];
@@ -99,7 +115,10 @@ export type BeatReply = {
 };
 
 export type LiveRouter = {
+  /** `ROUTER_ID`; two processes may have the same. */
   id: string;
+  /** As `machineName` makes it. */
+  name: string;
   fleetDigest: string;
   /** How long ago it beat, in milliseconds; 0 for the one that asks. */
   ageMs: number;
@@ -133,7 +152,6 @@ export type SafetyRule = 'target-up' | 'target-not-drained' | 'caught-up';
  * `rule` names the safety rule to overrule, where one can be.
  */
 export type FailOverRefusal =
-  | { refused: 'already-away'; rule: null; record: HealthRecord }
   | { refused: 'not-found' | 'no-neighbour' | 'target-away'; rule: null }
   | { refused: 'target-down' | 'target-drained'; rule: SafetyRule };
 
@@ -164,8 +182,8 @@ export type Change = {
 };
 
 /**
- * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: it is
- * away by verdict · `old-routers`: a live router does not speak of handovers ·
+ * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: a part of
+ * it can not be sent away, for it is failed over or on its way home; or pinned, for all of it is away · `old-routers`: a live router does not speak of handovers ·
  * `warming-up`: the machines are not all heard yet, ask again · `not-at-home`: a cut-over needs both homes
  * serving, with nobody away · `too-many-pins`, `too-many-moves`: of one home · `third-cell`: a pin to neither the home nor its
  * neighbour.
@@ -203,8 +221,9 @@ export interface Store {
   /** Takes the machine's votes, drops machines that stopped beating, decides, and answers what is now true. */
   beat(beat: Beat): Promise<BeatReply>;
   /**
-   * Forces a failover at once, whatever the votes and the budget say, until it expires. Asked again it changes nothing:
-   * `already-away`, with the record as it is. Rejects with `StoreUnavailable`, too, while the store is behind or passive.
+   * Forces a failover at once, whatever the votes and the budget say, until it expires. Where all of the home is away
+   * already, by whatever, nobody moves, and its end is the operator's from now on. Rejects with `StoreUnavailable`, too,
+   * while the store is behind or passive.
    */
   failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal>;
   /**
@@ -217,7 +236,8 @@ export interface Store {
   /** Lets a tenant in again; answers with the entry that is gone. Rejects as `quarantine` does. */
   unquarantine(wish: ReleaseWish): Promise<{ entry: QuarantineEntry } | { refused: 'not-found' }>;
   /**
-   * Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. Tenants of
+   * Brings whole records back: for each home the higher epoch stands. Of one that was given twice, what the store has does,
+   * at the next one. `revision` becomes at least `revision`. Tenants of
    * `quarantine` that are not refused there are again, if their time is not over.
    */
   restore(
@@ -225,12 +245,12 @@ export interface Store {
     revision: number,
     quarantine?: readonly QuarantineEntry[],
   ): Promise<void>;
-  /** Takes the machine's beat and load away at once: a clean stop leaves no vote behind. */
-  leave(router: string): Promise<void>;
+  /** Takes the machine's beat and load away at once, by its `machineName`: a clean stop leaves no vote behind. */
+  leave(machine: string): Promise<void>;
   /** Keeps what this machine's own requests load each home with, until `LOAD_TTL_MS` later. Homes without load are absent. */
-  tellLoad(router: string, loads: readonly HomeLoad[]): Promise<void>;
+  tellLoad(machine: string, loads: readonly HomeLoad[]): Promise<void>;
   /** What these machines told last. One that told nothing lately, or nothing that can be read, is absent. */
-  loads(routers: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
+  loads(machines: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
   /** Newest first. `after`: an event id; only newer ones are returned. */
   events(limit: number, after?: string): Promise<HealthEvent[]>;
   /**
@@ -241,7 +261,19 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** The store did not answer in time, or refused. The message names no address and no secret. */
+/**
+ * `silent`: it did not answer, or with nothing that can be read · `behind`: it lost records and has not got them back yet ·
+ * `passive`: a newer release leads it · `untold`: it began a handover, and nobody told in time how that ended.
+ */
+export type StoreTrouble = 'silent' | 'behind' | 'passive' | 'untold';
+
+/** The store did not answer in time, or may not decide. The message names no address and no secret. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
+  readonly trouble: StoreTrouble;
+
+  constructor(message: string, trouble: StoreTrouble = 'silent') {
+    super(message);
+    this.trouble = trouble;
+  }
 }

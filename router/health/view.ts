@@ -1,7 +1,7 @@
 // What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
 import { isDeepStrictEqual } from 'node:util';
 import type { Placement } from '../placement/placement.ts';
-import { tenantHomes } from './moved.ts';
+import { rangesBeyond, tenantHomes, type Range } from './moved.ts';
 import { initialRecord, type HealthRecord } from './record.ts';
 
 export class HealthView {
@@ -10,6 +10,8 @@ export class HealthView {
   #inForce = new Map<string, HealthRecord>();
   #rules = new Map<string, HealthRecord[]>();
   #tenantHomes: ReadonlyMap<string, string> = new Map();
+  /** Home → the ranges that were cut over from it by generations which the placement does not have; mostly none. */
+  #overtaken: ReadonlyMap<string, readonly Range[]> = new Map();
   #whole = false;
   #moves = 0;
   #placement: Placement;
@@ -71,6 +73,12 @@ export class HealthView {
     return home !== undefined && this.has(home) ? home : null;
   }
 
+  /** Whether a generation that the placement does not have may have taken the bucket from this home. */
+  isOvertaken(home: string, bucket: number): boolean {
+    if (this.#overtaken.size === 0) return false;
+    return this.#overtaken.get(home)?.some(([from, to]) => bucket >= from && bucket <= to) ?? false;
+  }
+
   /** Grows whenever what was cut over may have changed. */
   get moves(): number {
     return this.#moves;
@@ -99,6 +107,7 @@ export class HealthView {
   #rebuild(): void {
     // Of all homes, also of those that have left the fleet.
     this.#tenantHomes = tenantHomes(this.#records.values());
+    this.#overtaken = rangesBeyond(this.#records.values(), this.#placement.generations);
     this.#inForce = new Map(
       this.#placement.cells.map((home) => {
         // A record's own neighbour is in force: what the file says becomes the record's when the store changes it.

@@ -4,7 +4,7 @@ import type { HomeLoad } from './load.ts';
 import type { QuarantineChange } from './quarantine.ts';
 import { readQuarantineChange } from './quarantine-wire.ts';
 import type { EventEntry, HealthEvent, HealthRecord } from './record.ts';
-import type { SafetyRule } from './store.ts';
+import { routerOf, type SafetyRule } from './store.ts';
 
 const state = z.enum(['serving', 'failed-over', 'returning', 'drained']);
 const cause = z.enum([
@@ -118,8 +118,8 @@ export const beatAnswer = z.union([
     flag,
     flag,
     z.array(z.string()).transform((flat) =>
-      rowsOf(flat, 4).map(([id = '', fleetDigest = '', ageMs, current]) => {
-        return { id, fleetDigest, ageMs: Number(ageMs), current: current === '1' };
+      rowsOf(flat, 4).map(([name = '', fleetDigest = '', ageMs, current]) => {
+        return { id: routerOf(name), name, fleetDigest, ageMs: Number(ageMs), current: current === '1' };
       }),
     ),
     z
@@ -135,9 +135,11 @@ const safetyRule = z.enum(['target-up', 'target-not-drained', 'caught-up']) sati
 
 const nothing = z.literal('');
 
-/** What `scripts/operate.lua` answers: what, the safety rule to overrule, and the record. */
+const revision = z.coerce.number().int();
+
+/** What `scripts/operate.lua` answers: what, the safety rule to overrule, the record, and the store's revision with it. */
 export const operateAnswer = z.union([
-  z.tuple([z.enum(['done', 'already-away']), nothing, z.string()]),
+  z.tuple([z.literal('done'), nothing, z.string(), revision]),
   z.tuple([
     z.enum(['not-found', 'no-neighbour', 'target-away', 'behind', 'passive']),
     nothing.transform(() => null),
@@ -148,7 +150,7 @@ export const operateAnswer = z.union([
 
 /** What `scripts/change.lua` answers: the same. */
 export const changeAnswer = z.union([
-  z.tuple([z.literal('done'), nothing, z.string()]),
+  z.tuple([z.literal('done'), nothing, z.string(), revision]),
   z.tuple([
     z.enum([
       'not-found',

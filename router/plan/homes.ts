@@ -26,6 +26,8 @@ export function homesOf(placement: Placement, records: readonly HealthRecord[]):
       const home = moved.get(tenant);
       return home !== undefined && placement.cells.includes(home) ? home : null;
     },
+    // A plan looks at what is known, be it of later generations or not.
+    isOvertaken: () => false,
   };
   const buckets = countBuckets(placement, cutOvers);
   return {

@@ -233,6 +233,14 @@ export class Metrics {
       },
     );
     this.#gauge(
+      'cellgate_router_ids_shared',
+      'Router IDs under which two processes have beaten for longer than a restart explains: more than 0 for long is an alarm.',
+      [],
+      (gauge) => {
+        gauge.set(monitor.sharedIds.length);
+      },
+    );
+    this.#gauge(
       'cellgate_fleet_digests',
       'Different fleet files loaded by live routers; more than one is an alarm.',
       [],

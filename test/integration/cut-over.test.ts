@@ -25,10 +25,16 @@ test('a new cell gets its buckets range by range under load, and no request fail
   const joining = fileOf(cells, [FIRST, JOINING]);
   const load = startLoad([router.url], TENANTS, 200);
   onTestFinished(async () => void (await load.stop()));
+  await until(
+    'everybody was served at home',
+    () => new Set(load.sent.map(({ tenant }) => tenant)).size === TENANTS.length,
+  );
   await give(joining);
   const movers = moversOf(joining);
   const [mover = ''] = movers;
-  expect((await explain(mover)).reason).toBe('home is serving; to be moved to cell-d');
+  await until('it is said where it is to go', async () => {
+    return (await explain(mover)).reason === 'home is serving; to be moved to cell-d';
+  });
   let moved = 0;
   for (let from = 0; from < 65_536; from += 16_384) {
     const answer = await ask({ buckets: [[from, from + 16_383]], to: 'cell-d' });
@@ -63,6 +69,15 @@ test('what is cut over already is done, and asking again changes nothing', async
   expect(await ask(wish)).toMatchObject({ status: 200, body: { moved: [], records: [] } });
   expect((await cellsNow()).map(({ epoch }) => epoch)).toEqual(before.map(({ epoch }) => epoch));
   expect(before.find(({ id }) => id === 'cell-d')?.buckets).toBeGreaterThan(0);
+});
+
+test('without an owner, it is who asks', async () => {
+  const cells = await startCells();
+  const { router, ask } = await startMoving(fileOf(cells, [FIRST, JOINING]));
+  const wish = { buckets: [[0, 99]], to: 'cell-d', from: 'cell-a', owner: undefined };
+  await until('the cells are up', async () => (await ask(wish)).status === 200);
+  const { events } = (await (await fetch(`${router.admin}/v1/events`)).json()) as { events: object[] };
+  expect(events.at(-1)).toMatchObject({ cell: 'cell-a', actor: 'anna', details: { owner: 'anna' } });
 });
 
 test('of one home alone, where it is named', async () => {

@@ -1,5 +1,6 @@
 // Drains, ways home and pins, asked for at the admin port: who is served where afterwards, with either store.
 import { request } from 'node:http';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { operated, startOperated, STAY, WHY, type Operated } from '../support/operated.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
@@ -273,6 +274,22 @@ describe.each([
   });
 });
 
+test('a pin that a tenant left behind in its old home is taken away, after the one of its own', async () => {
+  const { router, ask, get, cellNow } = await operated();
+  await ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' });
+  const file = await readFile(router.fleetFile, 'utf8');
+  await router.writeFleet(file.replace('acme: cell-a', 'acme: cell-c'));
+  await until('acme has its new home', async () => (await get('/v1/tenants/acme'))['home'] === 'cell-c');
+  await ask('PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-a' });
+  for (const home of ['cell-c', 'cell-a']) {
+    expect((await cellNow(home))['pins']).toBe(1);
+    const unpinned = await ask('DELETE', '/v1/pins/acme', WHY);
+    expect(unpinned).toMatchObject({ status: 200, body: { home, pins: {} } });
+    expect((await cellNow(home))['pins']).toBe(0);
+  }
+  expect(await ask('DELETE', '/v1/pins/acme', WHY)).toMatchObject({ status: 200, body: { home: 'cell-c' } });
+});
+
 test('what a request inside holds up is undone, and says so', async () => {
   const operator = await operated({ HANDOVER_MS: '200' });
   const { ask, cellNow, servedBy } = operator;
@@ -300,7 +317,9 @@ test('without Redis nothing is handed over, and it says so', async () => {
     ['PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' }],
     ['POST', '/v1/cells/cell-a/fail-over', STAY],
   ] as const) {
-    expect(await ask(method, path, body)).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
+    const { status, body: told } = await ask(method, path, body);
+    expect([status, told['code']]).toEqual([503, 'store-unavailable']);
+    expect(told['title']).toMatch(/^The store of the verdicts does not answer: Redis [^.]+\.$/);
   }
   expect(await cellNow('cell-a')).toMatchObject({ epoch: 1 });
   expect(await servedBy('acme')).toBe('cell-a');
@@ -314,5 +333,7 @@ test('Redis lost in the middle of a handover is told as that', async () => {
   const asked = operator.ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 100 });
   await until('it is closing', async () => (await operator.cellNow('cell-a'))['phase'] === 'closing');
   await own.kill('SIGKILL');
-  expect(await asked).toMatchObject({ status: 503, body: { code: 'store-unavailable' } });
+  const { status, body } = await asked;
+  expect([status, body['code']]).toEqual([503, 'store-unavailable']);
+  expect(body['title']).toMatch(/^Nobody told in time how the handover ended\. /);
 });

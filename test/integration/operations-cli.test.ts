@@ -56,6 +56,13 @@ async function cellgate(args: readonly string[], env: Record<string, string> = {
   return { code: await cli.exited, out: cli.stdout(), err: cli.stderr() };
 }
 
+/** The shares that were asked for. */
+function percentsOf(asked: readonly Asked[]): number[] {
+  return asked.flatMap(({ method, body }) =>
+    method === 'POST' ? [(body as { percent: number }).percent] : [],
+  );
+}
+
 const words = { reason: 'power works', owner: 'anna', override: [] };
 
 test.each([
@@ -104,16 +111,38 @@ test('--json passes on the record', async () => {
   expect(JSON.parse(out)).toEqual(RECORD);
 });
 
+/** What `GET /v1/cells` answers while so many percent of cell-a are away. */
+function cellsWith(share: number): Answer {
+  return { status: 200, body: { cells: [{ id: 'cell-a', share, phase: 'open' }] } };
+}
+
 test('a drain in steps asks for one after the other, and tells of each', async () => {
   const records = [10, 50, 100].map((share) => ({ status: 200, body: { ...RECORD, share } }));
-  const { env, asked } = await adminThatAnswers(...records);
+  const { env, asked } = await adminThatAnswers(cellsWith(0), ...records);
   const { code, out } = await cellgate(
     ['drain', 'cell-a', '--steps', '10,50,100', '--pause', '0', ...STAY],
     env,
   );
   expect(code).toBe(0);
-  expect(asked.map(({ body }) => (body as { percent: number }).percent)).toEqual([10, 50, 100]);
+  expect(percentsOf(asked)).toEqual([10, 50, 100]);
   expect(out.match(/\d+ %/g)).toEqual(['10 %', '50 %', '100 %']);
+});
+
+test('a drain in steps that was interrupted goes on from where it is, and says so', async () => {
+  const { env, asked } = await adminThatAnswers(cellsWith(25), { status: 200, body: RECORD });
+  const { code, out } = await cellgate(['drain', 'cell-a', '--steps', '10,25,50', ...STAY], env);
+  expect([code, percentsOf(asked)]).toEqual([0, [50]]);
+  expect(out.split('\n')).toEqual([
+    'cell-a: 25 % of its tenants are away already, left out: 10 %, 25 %',
+    expect.stringMatching(/^cell-a: 50 % of its tenants are away at cell-b, /),
+    '',
+  ]);
+});
+
+test('a drain in steps as JSON prints the record alone, wherever it goes on from', async () => {
+  const { env } = await adminThatAnswers(cellsWith(25), { status: 200, body: RECORD });
+  const { out } = await cellgate(['drain', 'cell-a', '--steps', '10,25,50', '--json', ...STAY], env);
+  expect(JSON.parse(out)).toEqual(RECORD);
 });
 
 test('a drain in steps ends with the first one that is refused', async () => {
@@ -121,12 +150,13 @@ test('a drain in steps ends with the first one that is refused', async () => {
     status: 409,
     body: { title: 'The cell that would gain tenants is not up.', rule: 'target-up' },
   };
-  const { env, asked } = await adminThatAnswers({ status: 200, body: { ...RECORD, share: 10 } }, refused);
+  const first = { status: 200, body: { ...RECORD, share: 10 } };
+  const { env, asked } = await adminThatAnswers(cellsWith(0), first, refused);
   const { code, out, err } = await cellgate(
     ['drain', 'cell-a', '--percent', '100', '--steps', '10,50', '--pause', '0', ...STAY],
     env,
   );
-  expect([code, asked.length]).toEqual([1, 2]);
+  expect([code, percentsOf(asked)]).toEqual([1, [10, 50]]);
   expect(out).toMatch(/^cell-a: 10 %.*\n$/);
   expect(err).toMatch(
     /answered 409: The cell that would gain tenants is not up\. \(--override target-up overrules it\)\n$/,
@@ -253,6 +283,7 @@ test('against a real router each of them does what it says', async () => {
     expect([code, err]).toEqual([0, '']);
     return out;
   };
+  expect(await done('unpin acme', WHY)).toBe('acme: not pinned (home cell-a, epoch 1)\n');
   expect(await done('drain cell-a --steps 10,99 --pause 0', STAY)).toMatch(
     /^cell-a: 10 % of its tenants are away at cell-b, until \S+Z \(epoch 3\)\ncell-a: 99 %.*\(epoch 5\)\n$/,
   );

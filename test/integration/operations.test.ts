@@ -12,6 +12,12 @@ const REQUESTS: [Method, string, object][] = [
   ['PUT', '/v1/pins/acme', { ...STAY, cell: 'cell-b' }],
   ['DELETE', '/v1/pins/acme', WHY],
 ];
+/** What ends something needs no words: who ends it is the owner, and the reason says what ended. */
+const ENDS: [Method, string, string][] = [
+  ['DELETE', '/v1/cells/cell-a/drain', 'the drain was ended by hand'],
+  ['POST', '/v1/cells/cell-a/restore', 'brought home by hand'],
+  ['DELETE', '/v1/pins/acme', 'unpinned by hand'],
+];
 /** So long that a handover of one of these tests neither opens nor ends by itself. */
 const PATIENT = { HOLD_MS: '60000', HANDOVER_MS: '50000' };
 
@@ -54,16 +60,41 @@ test('without ADMIN_TOKEN nothing can be changed', async () => {
 
 test('what is mandatory is named, all of it at once', async () => {
   const { ask } = shared;
-  for (const [method, path, whole] of REQUESTS) {
-    const mandatory = Object.keys(whole);
-    for (const body of [{}, undefined, '[]']) {
+  for (const [method, path, whole] of REQUESTS.filter(([, , body]) => body !== WHY)) {
+    for (const body of [{}, undefined]) {
       const answer = await ask(method, path, body);
       expect(answer).toMatchObject({ status: 400, body: { code: 'admin-invalid' } });
-      if (body === undefined || body === '[]') continue;
-      for (const name of mandatory) expect(answer.body['title']).toContain(`${name}: `);
+      for (const name of Object.keys(whole)) expect(answer.body['title']).toContain(`${name}: `);
     }
   }
 });
+
+test('a body that is no object is a 400', async () => {
+  const { ask } = shared;
+  for (const [method, path] of REQUESTS) {
+    expect(await ask(method, path, '[]')).toMatchObject({ status: 400, body: { code: 'admin-invalid' } });
+  }
+});
+
+test.each(ENDS)('%s %s can be asked for without a body', async (...end) => {
+  const [method, path] = end;
+  for (const body of [undefined, '', {}]) expect((await shared.ask(method, path, body)).status).toBe(200);
+});
+
+test.each(ENDS)(
+  'what %s %s ends without a word is the actor’s, and says so',
+  async (method, path, reason) => {
+    const { ask, events } = await operated();
+    await (path.includes('pins')
+      ? ask('PUT', path, { ...STAY, cell: 'cell-b' })
+      : ask('POST', '/v1/cells/cell-a/drain', { ...STAY, percent: 50 }));
+    expect((await ask(method, path)).status).toBe(200);
+    expect((await events()).slice(0, 2)).toMatchObject([
+      { actor: 'anna', reason, details: { phase: 'open' } },
+      { actor: 'anna', reason, details: { phase: 'closing', owner: 'anna' } },
+    ]);
+  },
+);
 
 test.each([
   [{ percent: 0 }, 'percent'],
@@ -179,6 +210,24 @@ test('what is away by a verdict is not drained, and its way home is not the end 
     status: 409,
     body: { rule: 'target-up' },
   });
+});
+
+test('an operator keeps away what is away by a verdict, for as long as he says', async () => {
+  const { ask, cells, cellNow, events } = await operated({ MIN_DWELL_MS: '600000' });
+  await cells[0]?.die();
+  await until('it failed over', async () => (await cellNow('cell-a'))['state'] === 'failed-over');
+  for (const [path, more, state] of [
+    ['fail-over', {}, 'failed-over'],
+    ['drain', { percent: 100 }, 'drained'],
+    ['fail-over', { expiresIn: 7_200 }, 'drained'],
+  ] as const) {
+    const epoch = Number((await cellNow('cell-a'))['epoch']) + 1;
+    expect(await ask('POST', `/v1/cells/cell-a/${path}`, { ...STAY, ...more })).toMatchObject({
+      status: 200,
+      body: { state, epoch, share: 100, cause: 'operator', deadline: expect.any(String) },
+    });
+    expect((await events())[0]).toMatchObject({ epoch, actor: 'anna', to: state });
+  }
 });
 
 test('each of two cells can not stand in for the other', async () => {

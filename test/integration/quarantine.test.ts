@@ -294,10 +294,18 @@ describe('by sight', () => {
     expect([a.server.listening, b.server.listening]).toEqual([true, true]);
   });
 
-  test('one whose requests it can not send again is as well, by the next one', async () => {
+  test('one whose requests are not sent again is as well, by its third one, when the cells were started again', async () => {
     for (const cell of [a, b]) poison(cell);
     expect(await send('acme', '/poison', 'POST')).toBe('502 cell-connection-failed');
-    await until('it is refused', async () => (await send('acme', '/poison', 'POST')).includes('quarantined'));
+    await until('it is refused', async () => {
+      const answer = await send('acme', '/poison', 'POST');
+      // As a supervisor does, once both were found dead.
+      const opinions = ((await get('/v1/cells')).body as { cells: Json[] }).cells.map(
+        ({ opinion }) => opinion,
+      );
+      if (opinions.every((one) => one === 'down')) await Promise.all([a.reopen(), b.reopen()]);
+      return answer.includes('quarantined');
+    });
   });
 
   test('a tenant that fails alone for long is quarantined, and its cell stays', async () => {

@@ -1,6 +1,6 @@
 // What becomes of the shared store when a record or a beat in Redis is not what it should be.
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import type { HealthRecord } from '../../router/health/record.ts';
+import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
@@ -41,7 +41,7 @@ const FROM = {
 const HANDOVER = { until: 2_000, actor: 'quorum', reason: '', to: null, from: FROM };
 
 /** A record of a home that is away, with something else in some fields. */
-function awayBut(fields: Partial<Record<keyof HealthRecord, unknown>>): string {
+function awayBut(fields: Partial<Record<keyof HealthRecord | 'later', unknown>>): string {
   return JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), ...fields });
 }
 
@@ -68,6 +68,32 @@ test.each([
     awayBut({ phase: 'closing', handover: { ...HANDOVER, from: { ...FROM, pins: null } } }),
   ],
   ['a time without a number', awayBut({ since: 'then' })],
+  ['a list of pins', awayBut({ pins: [] })],
+  ['an object of what was moved', awayBut({ moved: {} })],
+  ['an object of tenants that change', awayBut({ changing: { tenants: {}, buckets: [] } })],
+  ['an object of buckets that change', awayBut({ changing: { tenants: [], buckets: {} } })],
+  [
+    'a list of pins before',
+    awayBut({ phase: 'closing', handover: { ...HANDOVER, from: { ...FROM, pins: [] } } }),
+  ],
+  [
+    'an object of what was moved before',
+    awayBut({ phase: 'closing', handover: { ...HANDOVER, from: { ...FROM, moved: {} } } }),
+  ],
+  ['a cause that is none', awayBut({ cause: 'weather' })],
+  ['a cell without a name', awayBut({ pins: { acme: { cell: '', until: 9 } } })],
+  ['a cell whose name is too long', awayBut({ pins: { acme: { cell: 'c'.repeat(257), until: 9 } } })],
+  [
+    'a cell whose name JavaScript finds too long',
+    awayBut({ moved: [{ tenant: 'a', to: '😀'.repeat(129) }] }),
+  ],
+  ...['0x9', '09', '+9', '9.', 'nan', 'inf'].map((number) => [
+    `a number like ${number}`,
+    awayBut({}).replace('"relapses":0', `"relapses":0,"later":${number}`),
+  ]),
+  ['a list of pins, written with spaces', awayBut({ pins: [] }).replace('"pins":[', '"pins" : [')],
+  ['a list of pins, its name in escapes', awayBut({ pins: [] }).replace('"pins"', String.raw`"p\u0069ns"`)],
+  ['a line break within a text', awayBut({ position: 'a;b' }).replace('a;b', 'a\nb')],
   ['an epoch without end', awayBut({}).replace('"epoch":9', '"epoch":1e999')],
 ])('a damaged record counts as lost, and is brought back: %s', async (_, damage) => {
   const r1 = machine(open());
@@ -77,11 +103,25 @@ test.each([
   expect((await r1.beatOnce(A_DOWN)).records).toMatchObject([{ home: 'cell-a', epoch: 2 }]);
 });
 
+test.each([
+  ['a tenant that is called like a list', { pins: { moved: { cell: 'cell-a', until: 9_000_000_000_000 } } }],
+  ['texts that look like something else', { position: '"pins":[], 0x9, 09, +9 "moved":{}' }],
+  ['a cell whose name is long in UTF-8 alone', { moved: [{ tenant: 'a', to: 'ä'.repeat(256) }] }],
+  ['fractions and exponents', { later: [1.5e-7, -1, 0, 10, 1e21, true, false, null] }],
+  ['a text that holds DEL, which JSON lets stand', { position: 'a\u007fb' }],
+  ['a text in quotes', { position: '"a"' }],
+])('a record with %s is none that is damaged', async (_, fields) => {
+  const r1 = machine(open());
+  await ask(`HSET ${STATE} record:cell-a ${JSON.stringify(awayBut(fields))}`);
+  expect((await r1.beat(A_DOWN)).records).toMatchObject([{ epoch: 9, ...fields }]);
+});
+
 test('a record that only looks right is left out and counted', async () => {
   const store = open();
-  const record = { ...awayRecord('cell-a', 'cell-b', 9), cause: 'weather' };
+  // Nobody is away: it is not looked into while nothing happens.
+  const record = { ...initialRecord('cell-a', 'cell-b'), epoch: 9, cause: 'weather' };
   await ask(`HSET ${STATE} record:cell-a ${JSON.stringify(JSON.stringify(record))}`);
-  expect((await machine(store).beat(A_DOWN)).records).toEqual([]);
+  expect((await machine(store).beat(A_UP)).records).toEqual([]);
   expect(store.malformedCount()).toBe(1);
 });
 

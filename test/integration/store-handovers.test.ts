@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { MOVES_MOST } from '../../router/health/moved.ts';
 import { createInProcessStore } from '../../router/health/in-process-store.ts';
+import type { HealthRecord } from '../../router/health/record.ts';
 import { createRedisStore } from '../../router/health/redis-store.ts';
 import { servedBy } from '../../router/health/served-by.ts';
 import type { Change, Store, Wish } from '../../router/health/store.ts';
@@ -69,6 +70,94 @@ describe.each(STORES)('the %s store', (_, make) => {
 
   const ofA = () => r1.records.get('cell-a');
   const change = async (wish: Wish, more?: Partial<Change>) => await store.change(changeTo(wish, more));
+
+  test('a machine that confirms a handover which the store does not know has it brought back', async () => {
+    const { record } = (await change(share(100))) as { record: HealthRecord };
+    r1.records.set('cell-a', { ...record, epoch: 9 });
+    r1.confirming = 'ready';
+    expect(await r1.beatOnce(ALL_UP)).toMatchObject({ behind: true });
+    expect(await r1.beatOnce(ALL_UP)).toMatchObject({ behind: false, records: [{ epoch: 9 }] });
+  });
+
+  test('an epoch that was given twice is given up: what is stored stands, at the next one', async () => {
+    const { record } = (await change(share(100))) as { record: HealthRecord };
+    await store.restore([{ ...record, since: null, cause: null, handover: null }], 0);
+    await r1.beat(ALL_UP);
+    expect(ofA()).toMatchObject({ epoch: 2 });
+    await store.restore([awayRecord('cell-a', 'cell-b', 2)], 0);
+    await r1.beat(ALL_UP);
+    expect(ofA()).toEqual({ ...record, epoch: 3 });
+  });
+
+  /** r1 is restarted: the process before, which has something inside, and its successor, which has not. */
+  async function restarted(): Promise<[Machine, Machine]> {
+    await store.leave('r1');
+    const both: [Machine, Machine] = [machineOf(store, 'r1', HOMES), machineOf(store, 'r1', HOMES)];
+    for (const [i, one] of both.entries()) {
+      one.process = `p${i}`;
+      await one.beat(ALL_UP);
+      r1 = one;
+    }
+    return both;
+  }
+
+  test('a router that is replaced confirms for itself, beside its successor of the same name', async () => {
+    const [former, successor] = await restarted();
+    await change(share(100));
+    for (const one of [former, successor, r2]) await one.beat(ALL_UP);
+    former.confirming = 'ready-alone';
+    for (const one of [successor, r2]) one.confirming = 'ready';
+    for (const one of [former, successor, r2, former]) await one.beat(ALL_UP);
+    expect(former.records.get('cell-a')).toMatchObject({ phase: 'closing' });
+    now += HANDOVER_MS;
+    await former.beat(ALL_UP);
+    const [event] = await store.events(1);
+    expect(event?.details).toMatchObject({ phase: 'undone', waitingFor: ['r1: requests inside'] });
+  });
+
+  test('a router that leaves takes no successor with it', async () => {
+    const [former, successor] = await restarted();
+    await store.tellLoad('r1 p1', []);
+    await store.leave('r1 p0');
+    const { routers } = await successor.beat(ALL_UP);
+    expect(routers.map(({ id, name }) => [id, name])).toEqual([
+      ['r1', 'r1 p1'],
+      ['r2', 'r2'],
+    ]);
+    expect(await store.loads([`r1 ${former.process}`, `r1 ${successor.process}`])).toEqual(
+      new Map([['r1 p1', []]]),
+    );
+  });
+
+  test('a router that died and is back at once counts as live until its last beat expires', async () => {
+    const [, successor] = await restarted();
+    await change(share(100));
+    await beatAll();
+    for (const one of [successor, r2]) one.confirming = 'ready';
+    await beatAll();
+    now += 1_900;
+    await beatAll();
+    expect(ofA()).toMatchObject({ phase: 'closing' });
+    now += 1_000;
+    await beatAll();
+    expect(ofA()).toMatchObject({ phase: 'open', share: 100 });
+  });
+
+  test('two processes of a router have one vote, that of the one that beat last', async () => {
+    const [former, successor] = await restarted();
+    const r3 = machineOf(store, 'r3', HOMES);
+    await r3.beat(ALL_UP);
+    for (const one of [former, successor]) await one.beat(A_DOWN);
+    await r2.beat(ALL_UP);
+    expect(await store.events(10)).toEqual([]);
+    await r2.beat(A_DOWN);
+    now += 1;
+    await former.beat(ALL_UP);
+    expect(await store.events(10)).toMatchObject([
+      { to: 'returning', details: { votes: { r1: 'up', r2: 'down', r3: 'up' } } },
+      { to: 'failed-over', details: { votes: { r1: 'down', r2: 'down', r3: 'up' } } },
+    ]);
+  });
 
   test('a drain is closing first, and drained once all machines have confirmed it', async () => {
     const { record } = (await change(share(100))) as { record: object };

@@ -226,11 +226,26 @@ describe.each(STORES)('the %s store', (_, make) => {
     ]);
   });
 
-  test('answers an operator that asks twice with the record as it is', async () => {
+  test('gives a failover that an operator asks for twice a later end', async () => {
     await machine('r1').beat(A_UP);
-    const first = await store.failOver(WISH);
-    expect(await store.failOver(WISH)).toEqual({ refused: 'already-away', rule: null, ...first });
-    expect(await store.events(10)).toHaveLength(1);
+    await store.failOver(WISH);
+    now += 1_000;
+    expect(await store.failOver(WISH)).toMatchObject({
+      record: { state: 'failed-over', epoch: 3, deadline: now + 60_000, since: now },
+    });
+    expect(await store.events(10)).toMatchObject([{ epoch: 3, actor: 'ada' }, { epoch: 2 }]);
+  });
+
+  test('leaves a failover by verdict where an operator wants it: no dwell ends it', async () => {
+    const r1 = machine('r1');
+    await r1.beat({ 'cell-a': DOWN, 'cell-b': UP });
+    await store.failOver(WISH);
+    now += 59_999;
+    await r1.beat(A_UP);
+    expect(r1.records.get('cell-a')).toMatchObject({ phase: 'open', epoch: 3, cause: 'operator' });
+    now += 1;
+    await r1.beat(A_UP);
+    expect(r1.records.get('cell-a')).toMatchObject({ phase: 'closing', share: 90, cause: 'expired' });
   });
 
   test('names the safety rule that an operator would break, and takes its name as an answer', async () => {

@@ -54,7 +54,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
   test('knows no record at first, and the machine that asked', async () => {
     const reply = await machine('r1').beatOnce(A_UP);
     expect(reply).toMatchObject({ revision: 0, records: [], behind: false });
-    expect(reply.routers).toEqual([{ id: 'r1', fleetDigest: 'digest', ageMs: 0, current: true }]);
+    expect(reply.routers).toEqual([{ id: 'r1', name: 'r1', fleetDigest: 'digest', ageMs: 0, current: true }]);
     expect(reply.incarnation).not.toBe('');
   });
 

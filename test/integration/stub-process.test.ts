@@ -113,6 +113,33 @@ test('while a change is closing, the tenants that change have no cell, and the o
   expect(statuses).toEqual(tenants.map((tenant) => (xxh32(tenant, operation) % 10_000 < 5_000 ? 421 : 200)));
 });
 
+test('a closing rule is answered once what was begun for its tenants is over, be its client there or not', async () => {
+  await bring(rule({ epoch: 3 }));
+  const client = new AbortController();
+  const headers = { 'x-tenant-id': 'acme', 'x-cell-home': 'cell-a', 'x-cell-epoch': '3' };
+  const left = request(`${stub.origin}/slow/800`, { headers, signal: client.signal }).catch(() => 'left');
+  await until('it has begun', () => stub.served().length === 1);
+  client.abort();
+  await left;
+  const closing = { phase: 'closing', state: 'drained', target: 'cell-b', share: 100, shareBefore: 0 };
+  expect(await bring(rule({ epoch: 4, ...closing }))).toMatchObject({ status: 200, body: { epoch: 4 } });
+  expect(stub.served()).toMatchObject([{ tenant: 'acme', untilMs: expect.any(Number) }]);
+});
+
+test('a closing rule that a newer one takes the place of is answered at once, with that one’s epoch', async () => {
+  await bring(rule({ epoch: 3 }));
+  const headers = { 'x-tenant-id': 'acme', 'x-cell-home': 'cell-a', 'x-cell-epoch': '3' };
+  const slow = request(`${stub.origin}/slow/600000`, { headers }).catch(() => 'cut');
+  await until('it has begun', () => stub.served().length === 1);
+  const closing = { phase: 'closing', state: 'drained', target: 'cell-b', share: 100, shareBefore: 0 };
+  const answer = bring(rule({ epoch: 4, ...closing }));
+  await until('it knows of it', async () => JSON.stringify(await health()).includes('"closing"'));
+  await bring(rule({ epoch: 5 }));
+  expect(await answer).toEqual({ status: 200, body: { home: 'cell-a', epoch: 5 } });
+  await stub.stop();
+  await slow;
+});
+
 test('a pin beats the share, and a tenant whose pin changes has no cell meanwhile', async () => {
   const pins = { acme: { cell: 'cell-b', until: 9_000_000_000_000 } };
   await bring(rule({ epoch: 5, pins }));

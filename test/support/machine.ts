@@ -41,6 +41,8 @@ export type Confirming = 'ready' | 'held' | 'ready-alone' | 'nothing' | 'stale';
 
 export type Machine = {
   id: string;
+  /** A name of its own among those of its ID; null: it tells none. */
+  process: string | null;
   records: Map<string, HealthRecord>;
   /** As its fleet file says, and whether that is in force. */
   fleet: Pick<Beat, 'fleetDigest' | 'homes' | 'fleetInForce'>;
@@ -67,6 +69,7 @@ export function machineOf(
   const records = new Map<string, HealthRecord>();
   const machine: Machine = {
     id,
+    process: null,
     records,
     fleet: { fleetDigest: 'digest', homes, fleetInForce: true },
     confirming: 'nothing',
@@ -74,6 +77,7 @@ export function machineOf(
     async beatOnce(votes, refused = []) {
       const reply = await store.beat({
         router: id,
+        ...(machine.process === null ? {} : { process: machine.process }),
         votes,
         minDwellMs: 0,
         neighbourLostMs: 30_000,

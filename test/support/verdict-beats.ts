@@ -11,10 +11,11 @@ type Votes = Record<string, Vote>;
 
 export type Beaten = {
   /**
-   * `restarted`: the machine comes back knowing nothing · `reply-lost`: the store took the beat, the machine never
+   * `restarted`: the machine comes back knowing nothing, as another process · `former`: the process before that one is still
+   * there · `reply-lost`: the store took the beat, the machine never
    * learns what it said.
    */
-  kind: 'beat' | 'restarted' | 'reply-lost';
+  kind: 'beat' | 'restarted' | 'former' | 'reply-lost';
   router: string;
   votes: Votes;
   /** What it says of the handovers that it knows of. */
@@ -57,7 +58,7 @@ const confirming = constantFrom<Confirming>(
 
 /** Mostly whole rounds in which the machines agree: else hardly any majority ever forms. */
 export const beat: Arbitrary<Beaten> = record({
-  kind: constantFrom<Beaten['kind']>('beat', 'beat', 'beat', 'beat', 'restarted', 'reply-lost'),
+  kind: constantFrom<Beaten['kind']>('beat', 'beat', 'beat', 'beat', 'restarted', 'former', 'reply-lost'),
   router: constantFrom(...ROUTERS),
   votes: oneof<Arbitrary<Votes>[]>(votesOfAll, votesOfAll, votesOfSome),
   confirming,

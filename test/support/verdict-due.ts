@@ -46,7 +46,7 @@ export function obstacle(record: HealthRecord, rule: HomeRule, situation: Situat
   if (!situation.warm) return 'warming-up';
   const calls = situation.votesOn(home).filter((vote): vote is Down => vote?.opinion === 'down');
   const counting = calls.filter((vote) => !(vote.evidence === 'failing' && vote.suspect === 'release'));
-  if (counting.length * 2 <= situation.beats.size) return 'suspect-release';
+  if (counting.length * 2 <= situation.voters.length) return 'suspect-release';
   if (neighbour === null || neighbour === home || !situation.is('up', neighbour)) return 'no-target';
   const standIn = situation.recordOf(neighbour);
   if (standIn.state === 'drained' || leansOn(standIn, home)) return 'no-target';

@@ -15,6 +15,10 @@ const FREQUENT = `
   lost in closing
   forced
   forced in closing
+  forced, longer
+  forced, by hand now
+  kept away
+  drain, back
   neighbour
   neighbour, later
   step to 90
@@ -40,6 +44,7 @@ const FREQUENT = `
   no-target, guests of before
   suspect-release
   warming-up
+  two of one router
   refused: already-away
   refused: handover-under-way
   refused: no-neighbour

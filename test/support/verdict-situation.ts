@@ -1,22 +1,30 @@
 // What a store knows when it decides, kept a second time: the beats that count, the records, and since when a neighbour is lost.
 import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
-import type { Beat, Confirmation } from '../../router/health/store.ts';
+import { machineName, type Beat, type Confirmation } from '../../router/health/store.ts';
 import { anyAway } from './verdict-records.ts';
 
 type Beating = { at: number; beat: Beat };
 
 /** Times are milliseconds of the store's clock. */
 export class Situation {
+  /** By the names of the processes. */
   readonly beats = new Map<string, Beating>();
   readonly lost = new Map<string, number>();
   readonly records = new Map<string, HealthRecord>();
   now = 0;
   #heardSince: number | null = null;
   #asking: Beat | null = null;
+  #voters: Beat[] | null = null;
 
   clear(): void {
     for (const map of [this.beats, this.lost, this.records]) map.clear();
     this.#heardSince = null;
+    this.#voters = null;
+  }
+
+  leave(machine: string): void {
+    this.beats.delete(machine);
+    this.#voters = null;
   }
 
   /** The machines were heard for long enough to be taken for all. */
@@ -35,12 +43,13 @@ export class Situation {
     this.#asking = beat;
     const recent = [...this.beats.values()].some(({ at }) => Math.abs(now - at) < 1_450);
     if (!recent || this.#heardSince === null) this.#heardSince = now;
-    this.beats.set(beat.router, { at: now, beat });
+    this.beats.set(machineName(beat), { at: now, beat });
     this.forgetTheSilent(now);
   }
 
   forgetTheSilent(now: number): void {
     this.now = now;
+    this.#voters = null;
     for (const [id, { at }] of this.beats) if (Math.abs(now - at) >= 2_900) this.beats.delete(id);
   }
 
@@ -56,13 +65,28 @@ export class Situation {
     }
   }
 
+  /** Of the processes of one router the one that beat last votes; of equals the last by name. */
+  get voters(): Beat[] {
+    this.#voters ??= this.#findVoters();
+    return this.#voters;
+  }
+
+  #findVoters(): Beat[] {
+    const age = ({ at }: Beating): number => Math.abs(this.now - at);
+    const all = [...this.beats].sort(([a, one], [b, other]) => age(one) - age(other) || (a > b ? -1 : 1));
+    const voters = new Map<string, Beat>();
+    for (const [, { beat }] of all) if (!voters.has(beat.router)) voters.set(beat.router, beat);
+    return [...voters.values()];
+  }
+
   votesOn(cell: string): (Vote | undefined)[] {
-    return [...this.beats.values()].map(({ beat }) => beat.votes[cell]);
+    return this.voters.map(({ votes }) => votes[cell]);
   }
 
   is(opinion: 'up' | 'down', cell: string | null): boolean {
     if (cell === null) return false;
-    return this.votesOn(cell).filter((vote) => vote?.opinion === opinion).length * 2 > this.beats.size;
+    const votes = this.votesOn(cell);
+    return votes.filter((vote) => vote?.opinion === opinion).length * 2 > votes.length;
   }
 
   hasCaughtUp(cell: string): boolean {

@@ -13,12 +13,17 @@ type Refusal = string | null;
 
 const AWAY = ['failed-over', 'returning'];
 
+/** All of its tenants are at the neighbour, and stay there. */
+function isWhollyAway({ phase, share }: HealthRecord): boolean {
+  return phase === 'open' && share === 100;
+}
+
 /** Why a forced failover is refused; null: it is not. `record`: its home's. */
 export function failOverRefusal(wish: FailOver, record: HealthRecord, situation: Situation): Refusal {
   const { home, override } = wish;
   const { neighbour } = record;
   if (!isKnown(home, situation)) return 'not-found';
-  if (record.phase === 'open' && record.share === 100) return 'already-away';
+  if (isWhollyAway(record)) return null;
   if (neighbour === null || neighbour === home) return 'no-neighbour';
   if (leansOn(situation.recordOf(neighbour), home)) return 'target-away';
   return unsafe(neighbour, record, override, situation);
@@ -46,7 +51,7 @@ function shareRefusal(
   situation: Situation,
 ): Refusal {
   const { home, neighbour, share, state } = record;
-  if (AWAY.includes(state) && percent > 0) return 'already-away';
+  if (AWAY.includes(state) && ![0, 100].includes(percent)) return 'already-away';
   if (percent > 0 && (neighbour === null || neighbour === home)) return 'no-neighbour';
   if (percent === share) return null;
   if (percent < share || neighbour === null) return unsafe(home, record, override, situation);
@@ -110,13 +115,28 @@ function isKnown(home: string, situation: Situation): boolean {
   return situation.records.has(home) || situation.votesOn(home).some((vote) => vote !== undefined);
 }
 
-/** What a forced failover makes of a record. */
-export function expectForced(wish: FailOver, before: HealthRecord, after: HealthRecord, now: number): void {
+/** What a forced failover makes of a record. Answers what it is counted as. */
+export function expectForced(
+  wish: FailOver,
+  before: HealthRecord,
+  after: HealthRecord,
+  now: number,
+): string[] {
+  const ends = {
+    cause: 'operator',
+    deadline: now + wish.expiresInMs,
+    epoch: before.epoch + 1,
+    since: now,
+  } as const;
+  if (isWhollyAway(before)) {
+    expectSame(after, { ...before, ...ends });
+    return [`forced, ${before.cause === 'operator' ? 'longer' : 'by hand now'}`];
+  }
   const was = asItWas(before);
-  const away = { state: 'failed-over', share: 100, shareBefore: was.share, cause: 'operator' } as const;
+  const away = { state: 'failed-over', share: 100, shareBefore: was.share } as const;
   const rest = { target: was.neighbour, operation: null, relapses: 0, undone: 0 };
-  const deadline = now + wish.expiresInMs;
-  expectSame(after, { ...was, ...away, ...rest, deadline, epoch: before.epoch + 1, since: now });
+  expectSame(after, { ...was, ...away, ...rest, ...ends });
+  return ['forced', `forced in ${before.phase}`];
 }
 
 /** What a granted wish makes of a record. Answers what it is counted as. */
@@ -131,7 +151,7 @@ export function expectGranted(
   if (wish.kind === 'share' && wish.percent === before.share) {
     const same = wish.percent === 0 ? {} : { ...aim, epoch: before.epoch + 1, since: now };
     expectSame(after, { ...before, ...same });
-    return ['same share'];
+    return [AWAY.includes(before.state) ? 'kept away' : 'same share'];
   }
   if (wish.kind === 'pin' && wish.cell === null && !Object.hasOwn(before.pins, wish.tenant)) {
     expectSame(after, before);
@@ -152,6 +172,7 @@ function nameOf(wish: Wish, { state }: HealthRecord): string {
   if (wish.kind === 'pin') return wish.cell === null ? 'unpin' : 'pin';
   if (wish.kind === 'cut-over') return 'cut-over';
   if (wish.percent === 0) return AWAY.includes(state) ? 'restore' : 'drain ended';
+  if (AWAY.includes(state)) return 'drain, back';
   return wish.percent === 100 ? 'drain, all' : 'drain, some';
 }
 

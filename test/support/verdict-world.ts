@@ -1,6 +1,6 @@
 // A store with its machines and a clock, taken through a history and, where asked, held against the reference model.
 import type { HealthRecord, HomeRule } from '../../router/health/record.ts';
-import type { BeatReply, Store } from '../../router/health/store.ts';
+import { machineName, type BeatReply, type Store } from '../../router/health/store.ts';
 import { machineOf, type Machine, type MachineSetting } from './machine.ts';
 import type { Beaten } from './verdict-beats.ts';
 import type { Step } from './verdict-histories.ts';
@@ -27,6 +27,9 @@ class ReplyLost extends Error {}
 export class World {
   readonly #options: WorldOptions;
   readonly #machines = new Map<string, Machine>();
+  /** Router → its process before the one that is among the machines. */
+  readonly #former = new Map<string, Machine>();
+  #processes = 0;
   readonly #fleets = new Map<string, Machine['fleet']>();
   readonly model = new VerdictModel();
   store: Store;
@@ -47,8 +50,7 @@ export class World {
       case 'adopted':
         return await this.#adopt(step);
       case 'leave':
-        this.model.left(step.router);
-        return await this.store.leave(step.router);
+        return await this.#leave(step.router);
       case 'load':
         return this.#load(step);
       case 'fail-over':
@@ -78,6 +80,13 @@ export class World {
     this.store = this.#open();
   }
 
+  async #leave(router: string): Promise<void> {
+    const { process = '' } = this.#machines.get(router) ?? {};
+    const name = machineName({ router, process: process ?? '' });
+    this.model.left(name);
+    await this.store.leave(name);
+  }
+
   /** The cells keep the newest rules, without what is the store's own. */
   async #adopt({ router }: Operating<'adopted'>): Promise<void> {
     const newest = new Map<string, HealthRecord>();
@@ -86,7 +95,7 @@ export class World {
         if (record.epoch > (newest.get(record.home)?.epoch ?? 0)) newest.set(record.home, record);
       }
     }
-    this.#machines.delete(router);
+    this.#retire(router);
     const unknown = { since: null, cause: null, returned: null, relapses: 0, undone: 0, handover: null };
     const shown = [...newest.values()].map((record) => ({ ...record, ...unknown }));
     await this.#restore(shown, 0);
@@ -127,9 +136,10 @@ export class World {
 
   async #beat(step: Beaten): Promise<unknown> {
     this.#now += step.afterMs;
-    if (step.kind === 'restarted') this.#machines.delete(step.router);
+    if (step.kind === 'restarted') this.#retire(step.router);
     this.#losing = step.kind === 'reply-lost';
-    const machine = this.#machine(step.router);
+    const former = step.kind === 'former' ? this.#former.get(step.router) : undefined;
+    const machine = former ?? this.#machine(step.router);
     machine.confirming = step.confirming;
     try {
       return comparable(await machine.beat(step.votes, step.refused));
@@ -137,6 +147,12 @@ export class World {
       if (error instanceof ReplyLost) return null;
       throw error;
     }
+  }
+
+  #retire(router: string): void {
+    const machine = this.#machines.get(router);
+    if (machine !== undefined) this.#former.set(router, machine);
+    this.#machines.delete(router);
   }
 
   #machine(id: string): Machine {
@@ -155,6 +171,7 @@ export class World {
     };
     const machine = machineOf(store, id, [], this.#options.setting);
     machine.fleet = this.#fleetOf(id);
+    machine.process = `p${(this.#processes += 1)}`;
     this.#machines.set(id, machine);
     return machine;
   }

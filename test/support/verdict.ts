@@ -37,7 +37,7 @@ export function decided(situation: Partial<Situation> & Pick<Situation, 'homes' 
     handoverMs: 2_000,
     handsOver: true,
     oneFleet: true,
-    confirmations: new Map(confirmations?.map((told, i) => [`r${i + 1}`, told])),
+    confirmations: new Map(votes.map((_, i) => [`r${i + 1}`, confirmations?.[i] ?? {}])),
     ...rest,
     live: liveOf(votes),
     records: new Map(records?.map((record) => [record.home, record])),

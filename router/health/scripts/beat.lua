@@ -2,7 +2,7 @@
 --
 -- KEYS[4…] ledger   HyperLogLog per home and epoch: <tenant>:<second> in which the tenant was refused
 -- ARGV[1]  ASK also holds
---            machine    who beats
+--            machine    who beats, by its name in machines.lua
 --            lateAt     store time (ms) after which nobody waits for this beat any more. A frozen Redis reads such beats
 --                       when it thaws; their votes are old news and must not count
 --            silenceMs, warmUpMs   after that long without any beat, nothing is decided for this long
@@ -12,7 +12,7 @@
 -- ARGV[3]  its homes as JSON, by name: {homes: […], neighbours: [… or ""], buckets: […], zones: [… or ""]}
 -- ARGV[4…] the marks for KEYS[4…], each as a JSON list
 --
--- Returns {now, revision, incarnation, behind: 0 or 1, passive: 0 or 1, {machine, fleetDigest, age in ms, current: "0" or
+-- Returns {now, revision, incarnation, behind: 0 or 1, passive: 0 or 1, {name, fleetDigest, age in ms, current: "0" or
 -- "1", …}, {home, why it is held back, …}, {record as JSON, …}, {quarantined tenant as JSON, …} or nothing}: the
 -- records and the quarantine only where revision or incarnation differ from the known ones. {now} alone past lateAt.
 
@@ -37,6 +37,17 @@ local function warmUp(state, machines, now)
     redis.call('HSET', STATE, 'since', whole(now))
   end
   state.warmingUp = isWarmingUp(state, now)
+end
+
+-- Whether the machine confirms a handover that the state has lost.
+local function confirmsMore(machine, state)
+  local all = machine and machine.confirmations
+  for home, one in pairs(type(all) == 'table' and all or {}) do
+    local epoch = type(one) == 'table' and one[1]
+    local stored = state.json[home] and recordIn(state, home).epoch or 0
+    if type(epoch) == 'number' and epoch > stored then return true end
+  end
+  return false
 end
 
 local function forget(names)
@@ -66,8 +77,8 @@ local function routersOf(live, state, now)
   for _, machine in ipairs(live) do
     local knows = machine.knownIncarnation == state.incarnation
       and (tonumber(machine.knownRevision) or 0) >= state.revision
-    local current = machine.id == ASK.machine or knows
-    for _, value in ipairs({ machine.id, machine.fleetDigest, whole(math.abs(now - machine.at)), current and '1' or '0' }) do
+    local current = machine.name == ASK.machine or knows
+    for _, value in ipairs({ machine.name, machine.fleetDigest, whole(math.abs(now - machine.at)), current and '1' or '0' }) do
       flat[#flat + 1] = value
     end
   end
@@ -112,11 +123,11 @@ end
 local beat = whole(now) .. ' ' .. ARGV[2]
 redis.call('HSET', ROUTERS, ASK.machine, beat)
 for i = #machines, 1, -1 do
-  if machines[i].id == ASK.machine then table.remove(machines, i) end
+  if machines[i].name == ASK.machine then table.remove(machines, i) end
 end
 machines[#machines + 1] = machineOf(ASK.machine, beat)
 local live, silent = beatWithin(machines, now, ASK.ttlMs)
-local behind = isBehind(state)
+local behind = isBehind(state) or confirmsMore(machines[#machines], state)
 if not passive then
   for i = #unreadable, 1, -1 do
     if unreadable[i] == ASK.machine then table.remove(unreadable, i) end

@@ -4,7 +4,7 @@
 --          rules by name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
 --          {kind: "cut-over", to, buckets, tenants, generation}
 --
--- Returns {answer, rule to overrule or "", record as JSON or ""}: "done" (also where it is so already), the code of a
+-- Returns {answer, rule to overrule or "", record as JSON or "", revision where it is done}: "done" (also where it is so already), the code of a
 -- refusal, or "behind" and "passive" where nothing may be decided.
 
 local PINS_MOST, RANGES_MOST, TENANTS_MOST = 1000, 1000, 500
@@ -29,7 +29,7 @@ local plans = {}
 function plans.share(wish, record, state, votes, now)
   local percent, home, neighbour = wish.percent, record.home, record.neighbour
   local byVerdict = record.state == 'failed-over' or record.state == 'returning'
-  if byVerdict and percent ~= 0 then return nil, 'already-away' end
+  if byVerdict and percent ~= 0 and percent ~= 100 then return nil, 'already-away' end
   if percent > 0 and (not neighbour or neighbour == home) then return nil, 'no-neighbour' end
   if percent > record.share and leansOn(recordIn(state, neighbour), home) then return nil, 'target-away' end
   local open = percent == record.share
@@ -96,7 +96,7 @@ local function isUnderWay(state)
 end
 
 local function carryOut(plan, record, state, votes, now)
-  if plan.idle then return { 'done', '', jsonOf(state, record) } end
+  if plan.idle then return { 'done', '', jsonOf(state, record), whole(state.revision) } end
   plan.aim.cause = plan.aim.cause or cjson.encode(ASK.cause)
   local one = nil
   if plan.open then
@@ -111,7 +111,7 @@ local function carryOut(plan, record, state, votes, now)
   for key, json in pairs(plan.details) do details[key] = json end
   commit(state, { one }, { eventJson(now, one.from, one.record,
     { actor = ASK.actor, cause = ASK.cause, reason = ASK.reason, details = details }, votes) })
-  return { 'done', '', one.json }
+  return { 'done', '', one.json, whole(state.revision) }
 end
 
 local now = clock()

@@ -7,7 +7,8 @@
 --            channel    hears {revision, records} of each change
 --            protocol   what this release speaks
 --            name       a random one, should the state need a new incarnation
---            knownRevision, knownIncarnation   what the machine that asks knows
+--            knownRevision, knownIncarnation   what the machine that asks has read in full
+--            heardRevision   the newest that it has heard of, by whatever way
 --            ttlMs      a beat counts for this long
 --            now        the time (ms) to go by instead of Redis' own (tests alone)
 

@@ -6,7 +6,7 @@ local CELLS = 'cells'
 -- Who has not confirmed yet, in words.
 local function missing(record, votes)
   local ready, waitingFor = false, {}
-  for _, machine in ipairs(votes.live) do
+  for _, machine in ipairs(votes.processes) do
     local one = confirmationOf(machine, record.home, record.epoch)
     if one and one[3] == true then ready = true end
     if not one then

@@ -1,4 +1,6 @@
--- The machines that beat. One beat, as it is kept, is the time (ms) and five lines of JSON:
+-- The machines that beat, each process by a name of its own: <router> <process>, or <router> alone of a release that tells no
+-- process. Two processes of one router, a restarted one and the one before it, are two machines with one vote. One beat, as
+-- it is kept, is the time (ms) and five lines of JSON:
 --   <time> {fleetDigest, protocol, knownRevision, knownIncarnation, confirmations: {home: [epoch, held, ready]}}
 --   [cells that are up] · [up, and say they caught up] · [up, and say they did not]
 --   [[evidence, reason, suspect or "", [cells that are down]], …]
@@ -9,12 +11,12 @@ local HANDOVERS = 2
 local LINES = { 'up', 'caughtUp', 'lagging', 'down' }
 
 -- Plain searches: a pattern took 1 ms for ten machines of a thousand cells.
-local function machineOf(id, text)
+local function machineOf(name, text)
   local space, line = string.find(text, ' ', 1, true), string.find(text, '\n', 1, true)
   local at = space and tonumber(string.sub(text, 1, space - 1))
   local machine = at and line and decoded(string.sub(text, space + 1, line - 1))
   if not machine or type(machine.fleetDigest) ~= 'string' then return nil end
-  machine.id, machine.at = id, at
+  machine.name, machine.id, machine.at = name, string.match(name, '^[^ ]*'), at
   for _, name in ipairs(LINES) do
     if not line then return nil end
     local next = string.find(text, '\n', line + 1, true)
@@ -40,10 +42,22 @@ end
 local function beatWithin(machines, now, ms)
   local live, silent = {}, {}
   for _, machine in ipairs(machines) do
-    if math.abs(now - machine.at) < ms then live[#live + 1] = machine else silent[#silent + 1] = machine.id end
+    machine.age = math.abs(now - machine.at)
+    if machine.age < ms then live[#live + 1] = machine else silent[#silent + 1] = machine.name end
   end
-  table.sort(live, function(a, b) return before(a.id, b.id) end)
+  table.sort(live, function(a, b) return before(a.name, b.name) end)
   return live, silent
+end
+
+-- Of each router the process that beat last, out of those in the order of their names.
+local function votersOf(live)
+  local voters = {}
+  for _, machine in ipairs(live) do
+    local other = voters[#voters]
+    local at = other and other.id == machine.id and #voters or #voters + 1
+    if at > #voters or machine.age <= other.age then voters[at] = machine end
+  end
+  return voters
 end
 
 -- What it says of the handover of this epoch: {epoch, held, ready}; nil: nothing.

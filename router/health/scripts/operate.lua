@@ -2,7 +2,7 @@
 --
 -- ARGV[1]  ASK also holds home, neighbour, actor, reason, owner, expiresInMs, override (safety rules by name)
 --
--- Returns {answer, rule to overrule or "", record as JSON or ""}: "done", the code of a refusal, or "behind" and "passive"
+-- Returns {answer, rule to overrule or "", record as JSON or "", revision where it is done}: "done", the code of a refusal, or "behind" and "passive"
 -- where nothing may be decided.
 
 local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained' }
@@ -14,15 +14,22 @@ local function brokenRules(neighbour, standIn, votes)
   return broken
 end
 
-local function force(record, state, votes, broken, now)
-  local deadline = now + ASK.expiresInMs
-  local away = { state = 'failed-over', share = 100, cause = 'operator', deadline = deadline, relapses = 0 }
-  local one = atOnce(state, record, away, now)
+-- All are there already, whoever sent them: from now on the operator says until when. Nobody moves.
+local function stayAway(record, state, now)
+  return stepped(state, record, { cause = '"operator"', deadline = whole(now + ASK.expiresInMs) }, now)
+end
+
+local function force(record, state, now)
+  local away = { state = 'failed-over', share = 100, cause = 'operator', deadline = now + ASK.expiresInMs, relapses = 0 }
+  return atOnce(state, record, away, now)
+end
+
+local function tell(one, state, votes, broken, now)
   local details = { target = cjson.encode(one.record.target), owner = cjson.encode(ASK.owner),
-    deadline = whole(deadline), overruled = jsonTexts(broken) }
+    deadline = whole(one.record.deadline), overruled = jsonTexts(broken) }
   commit(state, { one }, { eventJson(now, one.from, one.record,
     { actor = ASK.actor, cause = 'operator', reason = ASK.reason, details = details }, votes) })
-  return { 'done', '', one.json }
+  return { 'done', '', one.json, whole(state.revision) }
 end
 
 local now = clock()
@@ -31,11 +38,11 @@ if refused then return refused end
 local votes = count((beatWithin(readMachines(), now, ASK.ttlMs)))
 if not isKnown(ASK.home, state, votes) then return { 'not-found', '', '' } end
 local record = recordIn(state, ASK.home, ASK.neighbour)
-if record.share == 100 and record.phase == 'open' then return { 'already-away', '', state.json[ASK.home] } end
+if record.share == 100 and record.phase == 'open' then return tell(stayAway(record, state, now), state, votes, {}, now) end
 if not record.neighbour or record.neighbour == ASK.home then return { 'no-neighbour', '', '' } end
 local standIn = recordIn(state, record.neighbour)
 if leansOn(standIn, ASK.home) then return { 'target-away', '', '' } end
 local broken = brokenRules(record.neighbour, standIn, votes)
 local rule = firstBinding(broken)
 if rule then return { REFUSED[rule], rule, '' } end
-return force(record, state, votes, broken, now)
+return tell(force(record, state, now), state, votes, broken, now)

@@ -4,7 +4,7 @@
 --            wish       "quarantine" or "unquarantine"
 --            tenant, actor, reason, owner, and for the first of them home, expiresInMs
 --
--- Returns {answer, entry as JSON or ""}: "done", "too-many", "not-found", or "behind" and "passive" where nothing may be
+-- Returns {answer, entry as JSON or "", revision where it is done}: "done", "too-many", "not-found", or "behind" and "passive" where nothing may be
 -- changed.
 
 local function put(state, list, size, now)
@@ -13,7 +13,7 @@ local function put(state, list, size, now)
     actor = ASK.actor, owner = ASK.owner, reason = ASK.reason })
   commitQuarantine(state, { { tenant = ASK.tenant, entry = entry } }, { quarantineEvent(state, entry,
     { what = 'added', cause = 'operator', actor = ASK.actor, owner = ASK.owner, reason = ASK.reason }, now) })
-  return { 'done', entry.json }
+  return { 'done', entry.json, whole(state.revision) }
 end
 
 local function remove(state, list, now)
@@ -23,7 +23,7 @@ local function remove(state, list, now)
   local entry = { tenant = ASK.tenant, home = told.home, till = kept.till }
   commitQuarantine(state, { { tenant = ASK.tenant } }, { quarantineEvent(state, entry,
     { what = 'removed', cause = 'operator', actor = ASK.actor, owner = ASK.owner, reason = ASK.reason }, now) })
-  return { 'done', kept.json }
+  return { 'done', kept.json, whole(state.revision) }
 end
 
 local now = clock()

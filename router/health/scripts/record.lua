@@ -1,6 +1,9 @@
 -- What a record must be. The same as wire.ts: what the machines can not read must not be decided upon either, for they
 -- would never hear of it.
 
+local CAUSES = { ['unreachable'] = true, ['self-declared'] = true, ['operator'] = true, ['recovered'] = true,
+  ['neighbour-lost'] = true, ['expired'] = true, ['rollout'] = true, ['move'] = true }
+local CELL_MOST = 256
 local STATES = { ['serving'] = true, ['failed-over'] = true, ['returning'] = true, ['drained'] = true }
 local INITIAL = '{"home":0,"neighbour":null,"state":"serving","phase":"open","target":0,"epoch":1,"share":0,"shareBefore":0,'
   .. '"operation":null,"position":null,"deadline":null,"since":null,"cause":null,"pins":{},"moved":[],"changing":null,'
@@ -8,6 +11,21 @@ local INITIAL = '{"home":0,"neighbour":null,"state":"serving","phase":"open","ta
 
 local function isText(value)
   return type(value) == 'string'
+end
+
+-- How long JavaScript finds a text: what UTF-8 writes in four bytes counts twice there.
+local function unitsOf(text)
+  local _, first = string.gsub(text, '[^\128-\191]', '')
+  local _, four = string.gsub(text, '[\240-\255]', '')
+  return first + four
+end
+
+local function isCell(value)
+  return isText(value) and value ~= '' and (#value <= CELL_MOST or unitsOf(value) <= CELL_MOST)
+end
+
+local function isCause(value)
+  return CAUSES[value] == true
 end
 
 local function isWhole(value)
@@ -77,22 +95,22 @@ local function isRange(value)
   return isBuckets(value) and #value == 2
 end
 
-local isPins = each(isText, with({ cell = isText, ['until'] = isMoment }))
-local isMovedRange = with({ buckets = isRange, to = isText, generation = isCount })
-local isMovedTenant = with({ tenant = isText, to = isText })
+local isPins = each(isText, with({ cell = isCell, ['until'] = isMoment }))
+local isMovedRange = with({ buckets = isRange, to = isCell, generation = isCount })
+local isMovedTenant = with({ tenant = isText, to = isCell })
 local isMoved = each(isCount, function(value) return isMovedRange(value) or isMovedTenant(value) end)
 local isChanging = with({ tenants = each(isCount, isText), buckets = each(isCount, isRange) })
 
 -- What an undo puts back.
-local PUT_BACK = { state = isState, target = isText, operation = orNull(isWhole), deadline = orNull(isMoment),
-  cause = orNull(isText), pins = isPins, moved = isMoved }
-local isHandover = with({ ['until'] = isMoment, actor = isText, reason = isText, to = orNull(isText),
+local PUT_BACK = { state = isState, target = isCell, operation = orNull(isWhole), deadline = orNull(isMoment),
+  cause = orNull(isCause), pins = isPins, moved = isMoved }
+local isHandover = with({ ['until'] = isMoment, actor = isText, reason = isText, to = orNull(isCell),
   from = with(PUT_BACK) })
 
 local hasFields = with({
-  home = isText, neighbour = orNull(isText), state = isState, phase = isPhase, target = isText, epoch = isEpoch,
+  home = isCell, neighbour = orNull(isCell), state = isState, phase = isPhase, target = isCell, epoch = isEpoch,
   share = isPercent, shareBefore = isPercent, operation = orNull(isWhole), position = orNull(isText),
-  deadline = orNull(isMoment), since = orNull(isMoment), cause = orNull(isText), pins = isPins, moved = isMoved,
+  deadline = orNull(isMoment), since = orNull(isMoment), cause = orNull(isCause), pins = isPins, moved = isMoved,
   changing = orAbsent(orNull(isChanging)), returned = orAbsent(orNull(isMoment)), relapses = orAbsent(isCount),
   undone = orAbsent(isCount), handover = orAbsent(orNull(isHandover)),
 })
@@ -122,7 +140,7 @@ end
 -- nil: the JSON is no record of this home.
 local function readRecord(json, home)
   local record = decoded(json)
-  return isRecord(record, home) and tidied(record) or nil
+  return isRecord(record, home) and readsTheSame(json) and tidied(record) or nil
 end
 
 -- That of a home that never changed.

@@ -71,10 +71,11 @@ local function isPassive(state)
   return state.protocol > ASK.protocol
 end
 
--- Whether the state may know less than the machine that asks: decided upon now, epochs would be given twice.
+-- Whether the state may know less than the machine that asks: decided upon now, epochs would be given twice. What was
+-- published, and then lost by a Redis that failed over, is known by its revision alone.
 local function isBehind(state)
   local another = ASK.knownIncarnation and ASK.knownIncarnation ~= state.incarnation
-  return another or (ASK.knownRevision or 0) > state.revision
+  return another or math.max(ASK.knownRevision or 0, ASK.heardRevision or 0) > state.revision
 end
 
 -- A state without a name, or with a damaged record, gets a new name, so that the machines bring back what was lost.

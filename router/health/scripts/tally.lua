@@ -21,10 +21,11 @@ local function downVotes(json)
   return votes
 end
 
--- What the live machines say: `sets` (line → the cells in it), per line of up votes how many name the cell, `down` (cell →
+-- What the live machines say, of each router one (`live`; `processes`: all): `sets` (line → the cells in it), per line of up votes how many name the cell, `down` (cell →
 -- whether any machine finds it so), and what was tallied already.
-local function count(live)
-  local votes = { live = live, sets = {}, up = {}, caughtUp = {}, lagging = {}, down = {}, tallies = {} }
+local function count(processes)
+  local live = votersOf(processes)
+  local votes = { live = live, processes = processes, sets = {}, up = {}, caughtUp = {}, lagging = {}, down = {}, tallies = {} }
   for _, list in ipairs({ 'up', 'caughtUp', 'lagging' }) do
     local times = {}
     for _, machine in ipairs(live) do times[machine[list]] = (times[machine[list]] or 0) + 1 end

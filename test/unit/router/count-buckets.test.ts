@@ -18,6 +18,7 @@ function knowing(moved: Record<string, Moved[]>): CutOvers {
     recordOf: (home) => ({ ...initialRecord(home, null), moved: moved[home] ?? [] }),
     knows: () => true,
     movedTenant: () => null,
+    isOvertaken: () => false,
   };
 }
 

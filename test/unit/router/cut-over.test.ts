@@ -55,6 +55,7 @@ class World {
     recordOf: (home) => this.#records.get(home) ?? initialRecord(home, null),
     knows: () => true,
     movedTenant: (tenant) => tenantHomes(this.#records.values()).get(tenant) ?? null,
+    isOvertaken: () => false,
   };
 
   constructor(input: PlacementInput) {
@@ -220,7 +221,12 @@ test('a cell that leaves gives each of its heirs all that is theirs by one range
   const { placement } = parseFleet(JSON.stringify(LEAVING), '.');
   const records = new Map<string, HealthRecord>();
   const recordOf = (home: string): HealthRecord => records.get(home) ?? initialRecord(home, null);
-  const cutOvers: CutOvers = { recordOf, knows: () => true, movedTenant: () => null };
+  const cutOvers: CutOvers = {
+    recordOf,
+    knows: () => true,
+    movedTenant: () => null,
+    isOvertaken: () => false,
+  };
   for (const [done, to] of FOUR.slice(1).entries()) {
     const buckets = outstandingIn(placement, cutOvers, to, [[0, 65_535]]).byHome.get('cell-a') ?? [];
     const ranges = rangesFor(placement, cutOvers, { from: 'cell-a', to, buckets });

@@ -44,6 +44,7 @@ function knowing(records: HealthRecord[], unknown: string[] = []): CutOvers {
     recordOf: (home) => known.get(home) ?? initialRecord(home, null),
     knows: (home) => !unknown.includes(home),
     movedTenant: (tenant) => homes.get(tenant) ?? null,
+    isOvertaken: () => false,
   };
 }
 
@@ -53,10 +54,25 @@ const SILENT: CutOvers = {
   },
   knows: () => false,
   movedTenant: () => null,
+  isOvertaken: () => false,
 };
 
 test('what is settled asks no record', () => {
   expect(findHome(locationOf('1 cell-a'), SILENT)).toMatchObject({ home: 'cell-a', movingTo: null });
+});
+
+test('what a later generation than the file has took away is refused, settled or not, and a pin is not', () => {
+  const overtaken: CutOvers = {
+    ...knowing([]),
+    isOvertaken: (home, bucket) => `${home} ${bucket}` === 'cell-a 7',
+  };
+  for (const course of ['1 cell-a', '1 cell-a, 2 cell-d']) {
+    const location = { ...locationOf(course), bucket: 7 };
+    expect(findHome(location, overtaken)).toMatchObject({ refusal: 'placement-moving', home: 'cell-a' });
+    expect(findHome({ ...location, bucket: 8 }, overtaken)).toMatchObject({ home: 'cell-a' });
+  }
+  const pinned = { ...locationOf('1 cell-a'), bucket: 7, pin: 'cell-a' };
+  expect(findHome(pinned, overtaken)).toMatchObject({ home: 'cell-a', movingTo: null });
 });
 
 test('what is to move is at its old home until that is on record', () => {
@@ -133,7 +149,7 @@ test('while a cut-over is closing the old home has it', () => {
 
 test('nobody is sent anywhere where it is not known whether the bucket was cut over', () => {
   const location = locationOf('1 cell-a, 2 cell-b, 3 cell-c');
-  expect(findHome(location, knowing([], ['cell-a']))).toEqual({
+  expect(findHome(location, knowing([], ['cell-a']))).toMatchObject({
     refusal: 'placement-moving',
     home: 'cell-a',
     reason: 'nobody can tell whether it was moved from cell-a',

@@ -7,6 +7,7 @@ import {
   readPercent,
   readSeconds,
   readSteps,
+  stagesFrom,
   stagesOf,
 } from '../../../../infra/commands/operation-options.ts';
 import { pinText, shareText, type ChangedRecord } from '../../../../infra/commands/operations-text.ts';
@@ -74,6 +75,21 @@ test('a drain without a share, or with steps beyond it, is bad input', () => {
   for (const options of [{}, { percent: 40, steps: [10, 50] }]) {
     expect(() => stagesOf(options)).toThrow(expect.objectContaining({ exitCode: 2 }));
   }
+});
+
+test.each([
+  [0, 'open', [10, 25, 50]],
+  [25, 'open', [50]],
+  [30, 'open', [50]],
+  [50, 'open', [50]],
+  [60, 'open', [10, 25, 50]],
+  [100, 'open', [10, 25, 50]],
+])('with %d %% away already, %s, a drain to 10, 25, 50 goes through %j', (share, phase, left) => {
+  expect(stagesFrom([10, 25, 50], { share, phase })).toEqual(left);
+});
+
+test('a share that is only being handed over is asked for again: it may yet be undone', () => {
+  expect(stagesFrom([10, 25, 50], { share: 25, phase: 'closing' })).toEqual([25, 50]);
 });
 
 test('a share is told with where the tenants are, and until when', () => {

@@ -3,13 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { handOver } from '../../../../router/admin/hand-over.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
-import {
-  StoreUnavailable,
-  type Beat,
-  type Change,
-  type Confirmation,
-  type Store,
-} from '../../../../router/health/store.ts';
+import { type Beat, type Change, type Confirmation, type Store } from '../../../../router/health/store.ts';
 import { DOWN, homesOf, UP } from '../../../support/machine.ts';
 import { until } from '../../../support/wait.ts';
 
@@ -201,7 +195,10 @@ test('what a cell showed of the end before the store told is no answer: it does 
 test('a store that tells of no end is not waited for for ever', async () => {
   const { store, monitor, say } = await world();
   say.confirm = null;
-  await expect(handOver({ monitor, store }, changeOf(50))).rejects.toThrow(StoreUnavailable);
+  await expect(handOver({ monitor, store }, changeOf(50))).rejects.toMatchObject({
+    name: 'StoreUnavailable',
+    trouble: 'untold',
+  });
 });
 
 test('who hangs up is not waited for, and the handover goes on', async () => {

@@ -18,6 +18,8 @@ const DRAINING = closing(HOME, { share: 30 }, null, TERMS, 0);
 const [GOES, STAYS] = ['echo', 'acme'];
 
 let held: string[];
+/** Tenants that have another home than cell-a. */
+let moved: Map<string, string>;
 let streams: Streams;
 let handovers: Handovers;
 
@@ -26,8 +28,12 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers());
   held = [];
   streams = new Streams();
-  const movesTo = (tenant: string, to: string): boolean => tenant === GOES && to === 'cell-d';
-  handovers = new Handovers(streams, { handoverMs: 2_000, spreadMs: 1_000, movesTo });
+  moved = new Map();
+  const homes = {
+    homeOf: (tenant: string) => moved.get(tenant) ?? 'cell-a',
+    movesTo: (tenant: string, to: string) => tenant === GOES && to === 'cell-d',
+  };
+  handovers = new Handovers(streams, { handoverMs: 2_000, spreadMs: 1_000, homes });
   handovers.onHeld((home, epoch) => held.push(`${home} ${epoch}`));
 });
 
@@ -205,6 +211,23 @@ test('a failover at once to a living neighbour ends the streams in the cell that
   handovers.endElsewhere(awayRecord('cell-a', 'cell-b', 2));
   vi.advanceTimersByTime(1_000);
   expect(told).toEqual([[1012, 500]]);
+});
+
+test('the streams of a tenant that was cut over unseen end, and those of the others go on', () => {
+  const [gone, stays, nobody] = [GOES, STAYS, null].map((tenant) =>
+    stream(delivery(tenant, 'cell-a'), 'cell-a'),
+  );
+  moved.set(GOES, 'cell-d').set('', 'cell-d');
+  handovers.endElsewhere({ ...HOME, epoch: 4 });
+  vi.advanceTimersByTime(1_000);
+  expect([gone, stays, nobody]).toEqual([[[1012, 500]], [], []]);
+});
+
+test('nothing ends elsewhere while its tenant is being handed over: that is waited for', () => {
+  const told = stream(delivery(GOES, 'cell-b'), 'cell-b');
+  handovers.endElsewhere(DRAINING);
+  vi.advanceTimersByTime(1_000);
+  expect(told).toEqual([]);
 });
 
 test('a handover ended lately for as long as it may have closed, however it ended', () => {

@@ -22,9 +22,10 @@ beforeEach(() => {
   });
 });
 
-function guest(name: string, place = (): boolean => open): Guest {
+function guest(name: string, place = (): boolean => open, tenant = name): Guest {
   return {
     name,
+    tenant,
     heldSinceMs: null,
     decided: false,
     kind: 'verdict',
@@ -101,6 +102,18 @@ test('one cell’s requests take half of the places at most, and all cells’ no
   clear(holds, 'cell-a', 'cell-b');
   expect(held('cell-c')).toEqual([true, true, true, false]);
   clear(holds, 'cell-c');
+});
+
+test('of a queue that is half full one tenant has a quarter, and the others find the rest', () => {
+  const holds = holdsOf(200);
+  const held = (tenant: string, tries: number): number =>
+    Array.from({ length: tries }, (_, i) =>
+      holds.hold('cell-a', guest(`${tenant}${i}`, undefined, tenant)),
+    ).filter((one) => one).length;
+  expect([held('noisy', 90), held('calm', 30), held('other', 90)]).toEqual([50, 25, 25]);
+  clear(holds, 'cell-a');
+  expect(held('noisy', 90)).toBe(50);
+  clear(holds, 'cell-a');
 });
 
 test('a single place can be taken, and without places nobody waits', () => {

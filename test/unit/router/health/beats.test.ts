@@ -1,10 +1,11 @@
 // The beat: what is brought to the store, and in which order.
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { Beats } from '../../../../router/health/beats.ts';
+import { Beats, type Message } from '../../../../router/health/beats.ts';
 import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
 import { QuarantineList } from '../../../../router/health/quarantine-list.ts';
-import type { HealthRecord } from '../../../../router/health/record.ts';
+import { closing } from '../../../../router/health/handover.ts';
+import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
 import type { Store } from '../../../../router/health/store.ts';
 import { awayRecord, homesOf } from '../../../support/machine.ts';
 import { until } from '../../../support/wait.ts';
@@ -41,25 +42,28 @@ function slowStore(): Slow {
   return slow;
 }
 
+function message(): Message {
+  return {
+    router: 'r1',
+    fleetDigest: 'digest',
+    votes: {},
+    homes: homesOf('cell-a', 'cell-b'),
+    minDwellMs: 0,
+    neighbourLostMs: 0,
+    maxFailedOver: 0,
+    handoverMs: 2_000,
+    fleetInForce: true,
+    confirmations: {},
+  };
+}
+
 function beating(
   store: Store,
   records: HealthRecord[],
   quarantine: QuarantineList = new QuarantineList(),
 ): Beats {
-  const homes = homesOf('cell-a', 'cell-b');
   const beats = new Beats(store, pino({ level: 'silent' }), {
-    message: () => ({
-      router: 'r1',
-      fleetDigest: 'digest',
-      votes: {},
-      homes,
-      minDwellMs: 0,
-      neighbourLostMs: 0,
-      maxFailedOver: 0,
-      handoverMs: 2_000,
-      fleetInForce: true,
-      confirmations: {},
-    }),
+    message,
     records: () => records,
     heard: () => undefined,
     quarantine,
@@ -123,6 +127,51 @@ test('a store that lost a write, and went on without it, is brought what it lack
   beats.soon();
   await until('it was brought', () => store.restored.length === 1);
   expect(store.restored).toEqual([['cell-a']]);
+});
+
+test('a store that gave an epoch a second time is told of it', async () => {
+  const store = slowStore();
+  await store.restore([awayRecord('cell-a', 'cell-b', 5)], 40);
+  const own = closing(
+    initialRecord('cell-a', 'cell-b'),
+    { share: 100 },
+    null,
+    { until: 1, actor: 'a', reason: '', to: null },
+    1,
+  );
+  const beats = beating(store, [{ ...own, epoch: 5 }]);
+  beats.soon();
+  await until('it was brought', () => store.restored.length === 2);
+  const stored: HealthRecord[] = [];
+  await until('what is stored stands', async () => {
+    const [record] = (
+      await store.beat({ ...message(), refused: [], knownRevision: 0, knownIncarnation: null })
+    ).records;
+    if (record !== undefined) stored.push(record);
+    return record?.epoch === 6;
+  });
+  expect(stored.at(-1)).toMatchObject({ state: 'failed-over', phase: 'open', epoch: 6 });
+});
+
+test('a store that did not answer is brought what is known before it decides again', async () => {
+  const store = slowStore();
+  const asked: string[] = [];
+  const lost: Store = {
+    ...store,
+    beat: async (beat) => {
+      asked.push('beat');
+      if (asked.length === 1) throw new Error('away');
+      return await store.beat(beat);
+    },
+    restore: async (...brought) => {
+      asked.push('restore');
+      await store.restore(...brought);
+    },
+  };
+  const beats = beating(lost, [awayRecord('cell-a', 'cell-b', 5)]);
+  beats.soon();
+  await until('it has answered', () => beats.answered);
+  expect(asked).toEqual(['beat', 'restore', 'beat']);
 });
 
 test('a store that knows as much as the router is brought nothing', async () => {

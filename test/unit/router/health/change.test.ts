@@ -104,6 +104,33 @@ test('what is away by verdict is not drained beside it', () => {
   }
 });
 
+test('all of a failed-over home is kept away on purpose, at once: nobody moves', () => {
+  const votes = { ...ALL_UP, 'cell-a': DOWN, 'cell-b': DOWN };
+  expect(asked(share(100), {}, { votes, records: [awayRecord('cell-a', 'cell-b', 3)] })).toMatchObject({
+    record: { state: 'drained', phase: 'open', share: 100, epoch: 4, deadline: UNTIL, cause: 'operator' },
+    event: { from: 'failed-over', to: 'drained', details: { phase: 'open' } },
+  });
+});
+
+test('a home on its way home is sent away again by a handover, if its neighbour bears it', () => {
+  const returning: HealthRecord = { ...part(50), state: 'returning', cause: 'recovered', deadline: null };
+  expect(asked(share(100), {}, { records: [returning] })).toMatchObject({
+    record: {
+      state: 'drained',
+      phase: 'closing',
+      share: 100,
+      shareBefore: 50,
+      operation: 2,
+      deadline: UNTIL,
+    },
+  });
+  const votes = { ...ALL_UP, 'cell-b': DOWN };
+  expect(asked(share(100), {}, { votes, records: [returning] })).toEqual({
+    refused: 'target-down',
+    rule: 'target-up',
+  });
+});
+
 test.each<[string, Wish, Record<string, Vote>, HealthRecord[], object]>([
   [
     'a drain to a cell that is down',

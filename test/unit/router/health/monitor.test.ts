@@ -203,6 +203,16 @@ test('a handover of a home that this router’s fleet does not have is confirmed
   expect(beats.at(-1)?.confirmations).toEqual({ 'cell-y': { epoch: 2, held: true, ready: false } });
 });
 
+test('a router that is replaced under its own ID leaves its successor alone', async () => {
+  const store = createInProcessStore();
+  const [former, successor] = [await watching(store), await watching(store)];
+  await until('both are ready', () => former.monitor.ready && successor.monitor.ready);
+  await until('both are heard', () => successor.monitor.liveRouters === 2);
+  await former.monitor.stop();
+  await until('one is left', () => successor.monitor.liveRouters === 1);
+  expect(successor.monitor.machines).toEqual([expect.stringMatching(/^router-1 [0-9a-f]{8}$/)]);
+});
+
 test('a changed fleet is watched as soon as it is in force', async () => {
   const { monitor, fleets, a, b, write } = await watching();
   await until('it is ready', () => monitor.ready);

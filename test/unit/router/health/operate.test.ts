@@ -61,9 +61,24 @@ test('a cell that nobody heard of is not found', () => {
   expect(forced({ home: 'cell-x' })).toEqual({ refused: 'not-found', rule: null });
 });
 
-test('a home that is away already stays as it is', () => {
+test('a home that is away already stays there, for as long as the operator says', () => {
+  const byVerdict = { ...awayRecord('cell-a', 'cell-b', 7), relapses: 2 };
+  const byHand = { ...byVerdict, cause: 'operator', deadline: NOW + 9 } as const;
+  const drained = { ...byHand, state: 'drained' } as const;
+  for (const record of [byVerdict, byHand, drained]) {
+    expect(forced({}, ALL_UP, [record])).toMatchObject({
+      record: { ...record, epoch: 8, cause: 'operator', deadline: NOW + 60_000, since: NOW },
+      event: { from: record.state, to: record.state, epoch: 8, actor: 'ada', cause: 'operator' },
+    });
+  }
+});
+
+test('no safety rule speaks against longer where everybody is', () => {
   const record = awayRecord('cell-a', 'cell-b', 7);
-  expect(forced({}, ALL_UP, [record])).toEqual({ refused: 'already-away', rule: null, record });
+  expect(forced({}, { 'cell-a': DOWN, 'cell-b': DOWN }, [record])).toMatchObject({
+    record: { epoch: 8 },
+    event: { details: { overruled: [] } },
+  });
 });
 
 test.each([null, 'cell-a'])('a home whose neighbour is %s has nowhere to go', (neighbour) => {

@@ -222,6 +222,16 @@ test.each<[string, HealthRecord, HealthRecord, string]>([
   expect(cell?.rules.get('cell-a')?.epoch).toBe(after.epoch);
 });
 
+test('a former neighbour is brought newer rules of the home that it stood in for, and of no other', async () => {
+  const former = await startFencedCell('cell-c');
+  onTestFinished(async () => await former.close());
+  const { rules } = rulesHere();
+  rules.learn([{ ...HOME, epoch: 8 }], false);
+  rules.reconcile('cell-c', former.origin, { 'cell-a': 5, 'cell-x': 1 });
+  await until('it has the rule', () => former.rules.get('cell-a')?.epoch === 8);
+  expect(former.rules.has('cell-x')).toBe(false);
+});
+
 test('it is told once the cells have taken a closing rule, each in its turn', async () => {
   const { rules, fenced } = await rulesOf('cell-a', 'cell-b');
   const ready: string[] = [];

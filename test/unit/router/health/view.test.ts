@@ -130,6 +130,21 @@ test('a tenant’s own cut-overs are known of all homes, also of those that left
   expect(['acme', 'bolt', 'cord'].map((tenant) => view.movedTenant(tenant))).toEqual(['cell-b', null, null]);
 });
 
+test('a range that a later generation than the file’s took is overtaken at its old home, until the file has it', () => {
+  const view = new HealthView(PLACEMENT);
+  const moved = [{ buckets: [10, 20], to: 'cell-b', generation: 2 }] satisfies HealthRecord['moved'];
+  const asked = [9, 10, 20, 21].map((bucket) => ['cell-a', bucket] as const);
+  const overtaken = () => asked.map(([home, bucket]) => view.isOvertaken(home, bucket));
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3, moved }]);
+  expect(overtaken()).toEqual([false, true, true, false]);
+  expect(view.isOvertaken('cell-b', 10)).toBe(false);
+  view.setPlacement(
+    fleetFrom({ ...THREE, generations: [{ add: HOMES }, { reweight: { 'cell-a': 2 }, settled: true }] })
+      .placement,
+  );
+  expect(overtaken()).toEqual([false, false, false, false]);
+});
+
 test('moves are counted when records of moves change, and by no others', () => {
   const view = new HealthView(PLACEMENT);
   view.apply([awayRecord('cell-a', 'cell-b', 2)]);
