@@ -168,7 +168,8 @@ test('a new neighbour by the file waits for as long as the old one stands in', a
   await fleet.cell(CELL).kill('SIGKILL');
   await untilServedFrom(CELL, NEXT, fleet.routers);
   await giveFiles({ neighbours: OTHER_CIRCLE });
-  await untilNeighbours({ ...OTHER_CIRCLE, [CELL]: NEXT });
+  // Nor does the cell that stands in become another one's neighbour meanwhile: it is sized for one.
+  await untilNeighbours({ ...OTHER_CIRCLE, [CELL]: NEXT, 'cell-c': 'cell-d' });
   expect(await answersFor(CELL, fleet.routers)).toEqual([`200 ${NEXT}`]);
 
   const backMs = performance.now();
