@@ -1,7 +1,7 @@
 // Step 3 of a request: placement and verdicts → the cell that serves it now, or a refusal. Pure.
 import type { RefusalCode } from './errors.ts';
 import type { HealthRecord } from './health/record.ts';
-import { servedBy, slotOf } from './health/served-by.ts';
+import { servedBy, slotOf } from './health/verdicts/served-by.ts';
 
 export type Role = 'home' | 'guest';
 

@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { faultsOf, type Fault } from './faults.ts';
-import { parseRedisUrl } from './health/redis-url.ts';
+import { parseRedisUrl } from './health/redis/redis-url.ts';
 
 const LONGEST_MS = 86_400_000;
 

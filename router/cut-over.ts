@@ -1,6 +1,6 @@
 // A cut-over as the store is to record it: which buckets move, and ranges that move these and no others. Pure.
 import { findHome, lastKnownHome, type CutOvers } from './find-home.ts';
-import { movedSoFar, without } from './health/moved.ts';
+import { movedSoFar, without } from './health/verdicts/moved.ts';
 import type { HealthRecord, Moved } from './health/record.ts';
 import type { Placement } from './placement/placement.ts';
 

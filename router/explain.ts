@@ -3,7 +3,7 @@ import { chooseCell, type Choice, type Role } from './choose-cell.ts';
 import { findHome } from './find-home.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { Monitor } from './health/monitor.ts';
-import type { QuarantineEntry } from './health/quarantine.ts';
+import type { QuarantineEntry } from './health/verdicts/quarantine.ts';
 import type { HealthRecord } from './health/record.ts';
 
 export type Explanation = {

@@ -1,6 +1,6 @@
 // Step 2b of a request: the placement and the cut-overs on record → the cell that is the tenant's home now. Pure.
 import type { RefusalCode } from './errors.ts';
-import { movedSoFar, type Moves } from './health/moved.ts';
+import { movedSoFar, type Moves } from './health/verdicts/moved.ts';
 import type { Course, Leg } from './placement/courses.ts';
 import type { Location } from './placement/placement.ts';
 

@@ -1,7 +1,7 @@
 // The fence of a level 1 cell: which tenants are its own by the newest rule it knows, also across a restart.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Rule } from '../../router/health/record.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { bucketOf } from '../../router/placement/hash.ts';
 
 export type { Rule };

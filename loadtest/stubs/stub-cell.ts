@@ -9,7 +9,7 @@ import { Begun, type Work } from './begun.ts';
 import { openWebSocket, refuseWebSocket, streamEvents } from './endless.ts';
 import { Fence, type Rule } from './fence.ts';
 import { Pulse } from './pulse.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { WELL, type Behaviour, type Counters, type StubConfig } from './stub-options.ts';
 
 const LOOPBACK = /^(::ffff:)?127\.|^::1$/;

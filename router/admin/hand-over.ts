@@ -1,7 +1,7 @@
 // Asks the store for a handover and waits for its end, for as long as an operator may be expected to wait.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { opened } from '../health/handover.ts';
+import { opened } from '../health/verdicts/handover.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { HealthEvent, HealthRecord } from '../health/record.ts';
 import { StoreUnavailable, type Change, type ChangeRefusal, type Store } from '../health/store.ts';

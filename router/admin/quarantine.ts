@@ -1,6 +1,6 @@
 // The quarantine at the admin port: who is refused, and who is to be, or to be no more.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { QuarantineEntry } from '../health/quarantine.ts';
+import type { QuarantineEntry } from '../health/verdicts/quarantine.ts';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { quarantineBody, readBody, releaseBody, type ReleaseBody } from './bodies.ts';
 import { storeUnavailable } from './carry-out.ts';

@@ -1,9 +1,9 @@
 // What forwarding asks of health, and what it tells it: answered from memory, so that no request waits for either.
 import type { Knowledge } from '../choose-cell.ts';
-import type { AnswerOutcome } from '../health/watched-cell.ts';
-import type { OpinionState } from '../health/opinion.ts';
+import type { AnswerOutcome } from '../health/cells/watched-cell.ts';
+import type { OpinionState } from '../health/cells/opinion.ts';
 import type { HeldWhy } from '../health/record.ts';
-import type { InFlight } from '../health/suspects.ts';
+import type { InFlight } from '../health/verdicts/suspects.ts';
 
 export type CellKnowledge = Knowledge & {
   opinionOf(cell: string): OpinionState;

@@ -2,11 +2,11 @@
 import { chooseCell, type Role } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
 import type { Exchange, Served } from '../exchange.ts';
-import type { AnswerOutcome } from '../health/watched-cell.ts';
+import type { AnswerOutcome } from '../health/cells/watched-cell.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord } from '../health/record.ts';
-import { servedBy } from '../health/served-by.ts';
-import type { InFlight } from '../health/suspects.ts';
+import { servedBy } from '../health/verdicts/served-by.ts';
+import type { InFlight } from '../health/verdicts/suspects.ts';
 import type { Lanes } from '../lanes.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';

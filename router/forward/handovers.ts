@@ -1,6 +1,6 @@
 // Handovers under way: what is still inside the cells that lose tenants, and the end of the streams among it.
 import type { HealthRecord } from '../health/record.ts';
-import { losersAndGainers, servedBy } from '../health/served-by.ts';
+import { losersAndGainers, servedBy } from '../health/verdicts/served-by.ts';
 import { LIMITS } from '../limits.ts';
 import type { Delivery } from './delivery.ts';
 import type { Spread, Stream, Streams } from './streams.ts';

@@ -1,5 +1,5 @@
 // The tenants whose requests are in flight in a cell, and the end of all that one tenant has in flight.
-import type { InFlight } from '../health/suspects.ts';
+import type { InFlight } from '../health/verdicts/suspects.ts';
 import type { Delivery } from './delivery.ts';
 
 /** A request that kills a cell does so soon; one that was in it for longer has let it live. */

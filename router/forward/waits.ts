@@ -1,7 +1,7 @@
 // What a request waits for that has no cell now: a verdict, or the end of a handover; and whether there is use in waiting.
 import type { RefusalCode } from '../errors.ts';
 import type { HeldWhy } from '../health/record.ts';
-import { servedBy } from '../health/served-by.ts';
+import { servedBy } from '../health/verdicts/served-by.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import type { Delivery } from './delivery.ts';
 import type { Holds } from './holds.ts';

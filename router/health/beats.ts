@@ -1,6 +1,6 @@
 // The beat: tells the store this router's votes each second, and at once when one changes, and hears what is decided.
 import type { Logger } from 'pino';
-import type { QuarantineEntry } from './quarantine.ts';
+import type { QuarantineEntry } from './verdicts/quarantine.ts';
 import type { QuarantineList } from './quarantine-list.ts';
 import type { Held, HealthRecord } from './record.ts';
 import { RefusalMarks } from './refusal-marks.ts';

@@ -9,17 +9,17 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Names } from '../names.ts';
 import { Beats, type Message } from './beats.ts';
-import { steadyNow } from './cell-clock.ts';
+import { steadyNow } from './cells/cell-clock.ts';
 import { Confirmations } from './confirmations.ts';
-import { DeathWatch } from './death-watch.ts';
-import type { OpinionState } from './opinion.ts';
-import type { ProbeResult } from './probe.ts';
+import { DeathWatch } from './cells/death-watch.ts';
+import type { OpinionState } from './cells/opinion.ts';
+import type { ProbeResult } from './cells/probe.ts';
 import { QuarantineList } from './quarantine-list.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
-import { Rules } from './rules.ts';
+import { Rules } from './rules/rules.ts';
 import { machineName, type Store } from './store.ts';
-import type { InFlight } from './suspects.ts';
-import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
+import type { InFlight } from './verdicts/suspects.ts';
+import { WatchedCell, type AnswerOutcome } from './cells/watched-cell.ts';
 
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;

@@ -1,6 +1,6 @@
 // The quarantine as this router knows it, in memory: each request asks it, and none waits for more.
-import { steadyNow } from './cell-clock.ts';
-import { byTenant, isOver, type QuarantineChange, type QuarantineEntry } from './quarantine.ts';
+import { steadyNow } from './cells/cell-clock.ts';
+import { byTenant, isOver, type QuarantineChange, type QuarantineEntry } from './verdicts/quarantine.ts';
 import type { BeatReply } from './store.ts';
 
 type Told = Pick<BeatReply, 'storeMs' | 'revision' | 'incarnation' | 'quarantine'>;

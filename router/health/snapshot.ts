@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { HealthRecord } from './record.ts';
-import { readRecord } from './wire.ts';
+import { readRecord } from './redis/wire.ts';
 
 export class Snapshot {
   readonly #path: string;

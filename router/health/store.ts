@@ -1,8 +1,13 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
 import type { HomeLoad } from './load.ts';
-import type { QuarantineChange, QuarantineEntry, QuarantineWish, ReleaseWish } from './quarantine.ts';
+import type {
+  QuarantineChange,
+  QuarantineEntry,
+  QuarantineWish,
+  ReleaseWish,
+} from './verdicts/quarantine.ts';
 import type { Cause, HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
-import type { Accusations } from './suspects.ts';
+import type { Accusations } from './verdicts/suspects.ts';
 
 /**
  * A machine counts while its last beat is younger than this: two beats may be lost. A little less than 3 s, so that a

@@ -1,7 +1,7 @@
 // What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
 import { isDeepStrictEqual } from 'node:util';
 import type { Placement } from '../placement/placement.ts';
-import { rangesBeyond, tenantHomes, type Range } from './moved.ts';
+import { rangesBeyond, tenantHomes, type Range } from './verdicts/moved.ts';
 import { initialRecord, type HealthRecord } from './record.ts';
 
 export class HealthView {

@@ -1,7 +1,7 @@
 // Where buckets and tenants are at home by a placement and the cut-overs on record, as far as is known. Pure.
 import { countBuckets } from '../count-buckets.ts';
 import { lastKnownHome, leftBehind, type CutOvers, type Home } from '../find-home.ts';
-import { tenantHomes } from '../health/moved.ts';
+import { tenantHomes } from '../health/verdicts/moved.ts';
 import { initialRecord, type HealthRecord } from '../health/record.ts';
 import { BUCKETS } from '../placement/hash.ts';
 import type { Placement } from '../placement/placement.ts';

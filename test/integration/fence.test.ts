@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { initialRecord } from '../../router/health/record.ts';
 import { misdirects, startFencedCell, type FencedCell } from '../support/fenced-cell.ts';
 import { awayRecord } from '../support/machine.ts';

@@ -1,8 +1,8 @@
 // A handover whose store is lost amid it: what is handed over waits, until its cells show how it ended, or in vain.
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
-import { closing, opened, undone } from '../../router/health/handover.ts';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { closing, opened, undone } from '../../router/health/verdicts/handover.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import { startFencedCell, type FencedCell } from '../support/fenced-cell.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

@@ -1,7 +1,7 @@
 // A handover at a real router with fenced cells: what waits, what is waited for, and where it goes at the end.
 import { get, type RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { slotOf } from '../../router/health/served-by.ts';
+import { slotOf } from '../../router/health/verdicts/served-by.ts';
 import { startFencedCell, type FencedCell } from '../support/fenced-cell.ts';
 import { drain, order, WITH_OPERATOR } from '../support/operator.ts';
 import { codeOf, routed, type Reply, type Routed } from '../support/routed.ts';

@@ -1,9 +1,9 @@
 // Both stores quarantine the same tenants: random histories go through both, and everything they answer is compared.
 import { assert, asyncProperty } from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
-import { byTenant } from '../../router/health/quarantine.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
+import { byTenant } from '../../router/health/verdicts/quarantine.ts';
 import type { BeatReply, Store } from '../../router/health/store.ts';
 import { homesOf, machineOf, type Machine } from '../support/machine.ts';
 import { quarantineHistories, type QuarantineTurn } from '../support/quarantine-histories.ts';

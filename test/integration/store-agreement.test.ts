@@ -1,9 +1,9 @@
 // Both stores decide the same: random histories go through both, and everything they answer is compared.
 import { assert, asyncProperty } from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
 import type { HealthEvent } from '../../router/health/record.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { BEAT_TTL_MS } from '../../router/health/store.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
 import { addTo, rareIn } from '../support/verdict-frequent.ts';

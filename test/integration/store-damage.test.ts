@@ -1,7 +1,7 @@
 // What becomes of the shared store when a record or a beat in Redis is not what it should be.
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
 

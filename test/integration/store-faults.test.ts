@@ -1,6 +1,6 @@
 // What becomes of the shared store when Redis is gone, frozen, slow or empty, or holds keys and messages of somebody else.
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { StoreUnavailable } from '../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

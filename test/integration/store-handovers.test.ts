@@ -1,10 +1,10 @@
 // Handovers through both stores: how they begin, and how the beats of the machines end them.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { MOVES_MOST } from '../../router/health/moved.ts';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
+import { MOVES_MOST } from '../../router/health/verdicts/moved.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
 import type { HealthRecord } from '../../router/health/record.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import type { Change, Store, Wish } from '../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { array, assert, asyncProperty, constantFrom, integer, oneof, string, tuple } from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { redisCalls, script } from '../../router/health/redis-calls.ts';
-import { parseRedisUrl } from '../../router/health/redis-url.ts';
+import { redisCalls, script } from '../../router/health/redis/redis-calls.ts';
+import { parseRedisUrl } from '../../router/health/redis/redis-url.ts';
 import { xxh32 } from '../../router/placement/hash.ts';
 import { startRedis } from '../support/redis.ts';
 

@@ -1,7 +1,7 @@
 // What both stores tell of an incident: who is held back, who was refused for how long, and what an operator forced.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import {
   BEAT_TTL_MS,
   MARKS_MAX,

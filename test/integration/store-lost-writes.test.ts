@@ -1,6 +1,6 @@
 // What becomes of a write that Redis had told of, and lost as a replica without it took over: same state, same name.
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import type { Change, FailOver } from '../../router/health/store.ts';
 import { homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

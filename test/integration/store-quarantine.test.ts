@@ -1,8 +1,8 @@
 // The quarantine in both stores: who is on it, who hears of it, and what becomes of it.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
-import { QUARANTINE_MAX, type QuarantineChange } from '../../router/health/quarantine.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { QUARANTINE_MAX, type QuarantineChange } from '../../router/health/verdicts/quarantine.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { StoreUnavailable, type Store } from '../../router/health/store.ts';
 import { DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

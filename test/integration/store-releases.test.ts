@@ -1,7 +1,7 @@
 // Routers of two releases side by side, and what one keeps of the other's in Redis.
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { initialRecord } from '../../router/health/record.ts';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import type { Change } from '../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

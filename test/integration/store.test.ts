@@ -1,8 +1,8 @@
 // The store's contract, the same for both: Redis and the one in this process.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { BEAT_TTL_MS, type Store } from '../../router/health/store.ts';
 import {
   awayRecord,

@@ -1,7 +1,7 @@
 // One router as its store sees it: it beats, remembers what it was told, and brings it back when the store forgot.
 import { initialRecord, type HealthRecord, type HomeRule, type Vote } from '../../router/health/record.ts';
 import type { Beat, BeatReply, Confirmation, Store } from '../../router/health/store.ts';
-import type { QuarantineEntry } from '../../router/health/quarantine.ts';
+import type { QuarantineEntry } from '../../router/health/verdicts/quarantine.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
 export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;

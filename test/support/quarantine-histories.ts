@@ -1,7 +1,7 @@
 // Random histories of deaths, accusations and operators, for what two stores make of them.
 import { array, boolean, constantFrom, oneof, record, type Arbitrary } from 'fast-check';
 import type { Vote } from '../../router/health/record.ts';
-import type { Accusations, Death, Failing } from '../../router/health/suspects.ts';
+import type { Accusations, Death, Failing } from '../../router/health/verdicts/suspects.ts';
 import { DOWN, UP } from './machine.ts';
 
 const CELLS = ['cell-a', 'cell-b', 'cell-c'];

@@ -1,6 +1,6 @@
 // What must begin by itself, by the rules of health: steps home, the end of pins, a new neighbour. A second account, as verdict-due.ts.
 import type { Cause, HealthRecord, HomeRule } from '../../router/health/record.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { dwellOf, hasGuestsOfBefore } from './verdict-due.ts';
 import { isQuiet, leansOn } from './verdict-records.ts';
 import type { Situation } from './verdict-situation.ts';

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bucketOf } from '../../router/placement/hash.ts';
 import type { HealthRecord } from '../../router/health/record.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { expectOneOf, expectSame } from './same.ts';
 import { TENANTS } from './verdict-operators.ts';
 import { asItWas, leansOn, serverOf } from './verdict-records.ts';

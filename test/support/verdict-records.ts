@@ -1,7 +1,7 @@
 // What a record says, read as naively as can be: who serves whom, and what it was before a handover.
 import { bucketOf } from '../../router/placement/hash.ts';
 import type { CellState, HealthRecord, Moved } from '../../router/health/record.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { PLACED } from './verdict-operators.ts';
 
 /** The record as it was before the handover that is under way; one that is open as it is. */

@@ -1,6 +1,6 @@
 // What an operator's wish must come to: why it is refused, or the record that it makes. Written a second time, from the rules.
 import type { HealthRecord } from '../../router/health/record.ts';
-import { servedBy } from '../../router/health/served-by.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import type { Change, FailOver, Wish } from '../../router/health/store.ts';
 import { expectSame } from './same.ts';
 import { TENANTS } from './verdict-operators.ts';

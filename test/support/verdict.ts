@@ -1,6 +1,6 @@
 // Decisions for tests: a situation in which only what a test is about needs to be said.
-import { decide, type Decision } from '../../router/health/decide.ts';
-import type { DecideInput } from '../../router/health/decision.ts';
+import { decide, type Decision } from '../../router/health/verdicts/decide.ts';
+import type { DecideInput } from '../../router/health/verdicts/decision.ts';
 import type { HealthRecord, HeldWhy, Vote } from '../../router/health/record.ts';
 import type { Confirmation } from '../../router/health/store.ts';
 

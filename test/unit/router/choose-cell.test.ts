@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { chooseCell, type Knowledge } from '../../../router/choose-cell.ts';
-import { closing, opened, undone } from '../../../router/health/handover.ts';
+import { closing, opened, undone } from '../../../router/health/verdicts/handover.ts';
 import { initialRecord, type CellState, type HealthRecord } from '../../../router/health/record.ts';
-import { servedBy, slotOf } from '../../../router/health/served-by.ts';
+import { servedBy, slotOf } from '../../../router/health/verdicts/served-by.ts';
 import { awayRecord } from '../../support/machine.ts';
 
 const CELLS = ['cell-a', 'cell-b', 'cell-c'];

@@ -1,7 +1,7 @@
 // Where a tenant is at home while generations and pins are not settled: by cut-overs on record, and by nothing else.
 import { expect, test } from 'vitest';
 import { findHome, type CutOvers } from '../../../router/find-home.ts';
-import { tenantHomes } from '../../../router/health/moved.ts';
+import { tenantHomes } from '../../../router/health/verdicts/moved.ts';
 import { initialRecord, type HealthRecord, type Moved } from '../../../router/health/record.ts';
 import type { Course, Leg } from '../../../router/placement/courses.ts';
 import type { Location } from '../../../router/placement/placement.ts';

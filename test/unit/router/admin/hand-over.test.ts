@@ -1,7 +1,7 @@
 // Waiting for a handover, against the store of this process: its ends, what stands in its way, and who gives up when.
 import { expect, onTestFinished, test } from 'vitest';
 import { handOver } from '../../../../router/admin/hand-over.ts';
-import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import { createInProcessStore } from '../../../../router/health/in-process/in-process-store.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../router/health/record.ts';
 import { type Beat, type Change, type Confirmation, type Store } from '../../../../router/health/store.ts';
 import { DOWN, homesOf, UP } from '../../../support/machine.ts';

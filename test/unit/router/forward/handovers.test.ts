@@ -5,9 +5,9 @@ import type { Attempt } from '../../../../router/forward/attempt.ts';
 import { Delivery } from '../../../../router/forward/delivery.ts';
 import { Handovers } from '../../../../router/forward/handovers.ts';
 import { Streams } from '../../../../router/forward/streams.ts';
-import { closing, opened, undone } from '../../../../router/health/handover.ts';
+import { closing, opened, undone } from '../../../../router/health/verdicts/handover.ts';
 import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
-import { slotOf } from '../../../../router/health/served-by.ts';
+import { slotOf } from '../../../../router/health/verdicts/served-by.ts';
 import { awayRecord } from '../../../support/machine.ts';
 import { headOf } from '../heads.ts';
 

@@ -5,7 +5,7 @@ import type { CellKnowledge } from '../../../../router/forward/cell-knowledge.ts
 import { Delivery } from '../../../../router/forward/delivery.ts';
 import { Holds } from '../../../../router/forward/holds.ts';
 import { Waits } from '../../../../router/forward/waits.ts';
-import { closing, opened } from '../../../../router/health/handover.ts';
+import { closing, opened } from '../../../../router/health/verdicts/handover.ts';
 import { initialRecord, type HealthRecord, type HeldWhy } from '../../../../router/health/record.ts';
 import { headOf } from '../heads.ts';
 

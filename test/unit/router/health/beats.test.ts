@@ -2,9 +2,9 @@
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { Beats, type Message } from '../../../../router/health/beats.ts';
-import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import { createInProcessStore } from '../../../../router/health/in-process/in-process-store.ts';
 import { QuarantineList } from '../../../../router/health/quarantine-list.ts';
-import { closing } from '../../../../router/health/handover.ts';
+import { closing } from '../../../../router/health/verdicts/handover.ts';
 import { initialRecord, type HealthRecord } from '../../../../router/health/record.ts';
 import type { Store } from '../../../../router/health/store.ts';
 import { awayRecord, homesOf } from '../../../support/machine.ts';

@@ -1,7 +1,7 @@
 // What this router says of handovers: only of those that it knows, and of each what is true of that one.
 import { expect, test } from 'vitest';
 import { Confirmations } from '../../../../router/health/confirmations.ts';
-import { closing, opened } from '../../../../router/health/handover.ts';
+import { closing, opened } from '../../../../router/health/verdicts/handover.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 
 const TERMS = { until: 2_000, actor: 'anna', reason: 'test', to: null };

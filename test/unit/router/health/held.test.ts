@@ -1,6 +1,6 @@
 // Homes that are down and held back: which, why, and how often the audit log is told.
 import { expect, test } from 'vitest';
-import type { Decision } from '../../../../router/health/decide.ts';
+import type { Decision } from '../../../../router/health/verdicts/decide.ts';
 import type { Vote } from '../../../../router/health/record.ts';
 import { awayRecord, DOWN, homesOf, UP } from '../../../support/machine.ts';
 import { decided as decideOf, everyone, NOW, type Situation } from '../../../support/verdict.ts';

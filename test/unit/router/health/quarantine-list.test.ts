@@ -1,7 +1,7 @@
 // The quarantine in a router's memory: whose word counts, and for how long somebody is refused.
 import { expect, test } from 'vitest';
-import { steadyNow } from '../../../../router/health/cell-clock.ts';
-import type { QuarantineChange, QuarantineEntry } from '../../../../router/health/quarantine.ts';
+import { steadyNow } from '../../../../router/health/cells/cell-clock.ts';
+import type { QuarantineChange, QuarantineEntry } from '../../../../router/health/verdicts/quarantine.ts';
 import { QuarantineList } from '../../../../router/health/quarantine-list.ts';
 
 /** The store's clock is an hour ahead of this process' own. */

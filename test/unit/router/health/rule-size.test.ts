@@ -1,8 +1,8 @@
 // The bounds of what is pinned and moved, against the size of the health answer in which cells show it.
 import { expect, onTestFinished, test } from 'vitest';
-import { PINS_MOST } from '../../../../router/health/change.ts';
-import { MOVES_MOST } from '../../../../router/health/moved.ts';
-import { Probe } from '../../../../router/health/probe.ts';
+import { PINS_MOST } from '../../../../router/health/verdicts/change.ts';
+import { MOVES_MOST } from '../../../../router/health/verdicts/moved.ts';
+import { Probe } from '../../../../router/health/cells/probe.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 import { Names } from '../../../../router/names.ts';
 import { startStubCell } from '../../../support/stub-cell.ts';

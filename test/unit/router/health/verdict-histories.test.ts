@@ -1,7 +1,7 @@
 // Thousands of random histories, each step held against a second, naive account of what a verdict may and must be.
 import { assert, asyncProperty } from 'fast-check';
 import { expect, test } from 'vitest';
-import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import { createInProcessStore } from '../../../../router/health/in-process/in-process-store.ts';
 import { BEAT_TTL_MS } from '../../../../router/health/store.ts';
 import { addTo, rareIn } from '../../../support/verdict-frequent.ts';
 import { histories } from '../../../support/verdict-histories.ts';
