@@ -157,6 +157,10 @@ export class Rules {
 
   #takeOver(records: readonly HealthRecord[]): void {
     const newer = this.view.apply(records, this.#provisional);
+    // The store has told of these, if nobody else did: `adoptShown` enters what it found anew.
+    for (const { home, epoch } of records) {
+      if (epoch >= this.view.recordOf(home).epoch) this.#provisional.delete(home);
+    }
     if (newer.length === 0) return;
     for (const record of newer) {
       const { home, state, phase, target, epoch, share, cause } = record;

@@ -97,6 +97,16 @@ test('what the store says of the same epoch completes what a cell showed, and is
   expect(told).toHaveLength(2);
 });
 
+test('once the store has told of a home, no cell alone is believed of it any more, whatever was known before', () => {
+  const { rules } = rulesHere();
+  rules.hear('cell-b', { 'cell-a': shown(AWAY) });
+  rules.adoptShown(NONE);
+  rules.learn([{ ...HOME, epoch: 8 }], false);
+  rules.hear('cell-b', { 'cell-a': shown(awayRecord('cell-a', 'cell-b', 9)) });
+  rules.adoptShown((cell) => cell === 'cell-a');
+  expect(rules.view.recordOf('cell-a').epoch).toBe(8);
+});
+
 test('an older record of the store does not undo what a cell showed', () => {
   const { rules } = rulesHere();
   rules.hear('cell-b', { 'cell-a': shown(AWAY) });
