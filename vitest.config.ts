@@ -28,8 +28,8 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Whole fleets under load: behind all else, and fewer of them at a time.
-          maxWorkers: 3,
+          // Whole fleets under load: behind all else, and two of them at a time.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -9,7 +9,7 @@ import { homesOf, machineOf, type Machine } from '../support/machine.ts';
 import { quarantineHistories, type QuarantineTurn } from '../support/quarantine-histories.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
 
-const RUNS = 400;
+const RUNS = 200;
 const START_MS = 1_790_000_000_000;
 const HOMES = homesOf('cell-a', 'cell-b', 'cell-c');
 

@@ -15,9 +15,9 @@ import { histories } from './histories.ts';
 
 // A table of 65,536 buckets takes some 40 ms, one of 1,024 a few: thousands of histories are tried with the few.
 const SCALES = [
-  { histories: 1_000, maxCells: 10, buckets: 1_024 },
-  { histories: 200, maxCells: 100, buckets: 1_024 },
-  { histories: 10, maxCells: 100, buckets: BUCKETS },
+  { histories: 500, maxCells: 10, buckets: 1_024 },
+  { histories: 100, maxCells: 100, buckets: 1_024 },
+  { histories: 5, maxCells: 100, buckets: BUCKETS },
 ];
 
 /** Owner of each bucket after each generation. */

@@ -308,7 +308,7 @@ test('of any history and its beginning: moves are where the two placements diffe
       expect(totalOf(plan, 'after')).toBeCloseTo(totalOf(plan, 'before'), 3);
       expect(details(plan, 'history-changed')).toEqual([]);
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   );
 });
 
@@ -330,7 +330,7 @@ test('of any settled history, what moves into each cell less what moves out of i
         expect(flow.get(cell) ?? 0).toBe(more);
       }
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
 
