@@ -47,8 +47,8 @@ export type Dying = { at: number; judged: boolean; many: boolean; tenants: reado
 
 export type CellDeath = { cell: string; at: number };
 
-/** Of one home: who was in flight at all of these deaths, the oldest first. */
-export type Suspicion = { died: readonly CellDeath[]; tenants: readonly string[] };
+/** Of one home: who was in flight at all of these deaths, the oldest first; `again`: who by a request of the one before. */
+export type Suspicion = { died: readonly CellDeath[]; tenants: readonly string[]; again: readonly string[] };
 
 export type Suspects = {
   /** By cell. */
@@ -75,10 +75,10 @@ type Judging = {
 /**
  * Takes in what a machine saw, judges the deaths that are ripe, and answers the culprits.
  *
- * One who was in flight as both cells of its pair died, within ten minutes, is a culprit where its very same request was
- * in both, and nobody else's; or where nobody else was in flight at three deaths of theirs. Else those who were in flight
- * each time stay suspects, and the next death of either cell says more. One that fails alone is a culprit while the
- * majority finds its cell up.
+ * One who was in flight as both cells of its pair died, within ten minutes, is a culprit where nobody else was, and its
+ * very same request was in both, or it was at three deaths of theirs. Beside others who were there each time it is one where
+ * the same happened twice with a request of its own, and of none of theirs: once may be chance. Else they stay suspects, and
+ * the next death of either cell says more. One that fails alone is a culprit while the majority finds its cell up.
  */
 export function judge(before: Suspects, sight: Sight): Suspects & { culprits: Culprit[] } {
   const judging: Judging = {
@@ -122,8 +122,9 @@ function judgeDeath(cell: string, judging: Judging): void {
   dying.set(cell, { ...death, judged: true, tenants: [] });
   for (const home of [...new Set(death.tenants.map((one) => one.home))].sort()) {
     const inFlight = death.tenants.filter((one) => one.home === home);
-    const suspicion = narrowed(suspicions.get(home), cell, inFlight, sight.now);
-    const culprit = singledOut(suspicion, inFlight);
+    const before = suspicions.get(home);
+    const suspicion = narrowed(before, cell, inFlight, sight.now);
+    const culprit = singledOut(suspicion, before, inFlight);
     suspicions.set(home, suspicion);
     if (culprit === null) continue;
     suspicions.delete(home);
@@ -151,19 +152,28 @@ function narrowed(
   const tenants = inFlight.map(({ tenant }) => tenant);
   const both = tenants.filter((tenant) => known?.tenants.includes(tenant));
   const death = { cell, at: now };
-  if (known === undefined || both.length === 0) return { died: [death], tenants };
-  return { died: [...recent(known.died, now), death].slice(-DEATHS_KEPT), tenants: both };
+  if (known === undefined || both.length === 0) return { died: [death], tenants, again: [] };
+  const again = both.filter((tenant) => known.again.includes(tenant) || isAgain(tenant, inFlight));
+  return { died: [...recent(known.died, now), death].slice(-DEATHS_KEPT), tenants: both, again };
 }
 
-function singledOut(suspicion: Suspicion, inFlight: readonly InFlight[]): string | null {
+function singledOut(
+  suspicion: Suspicion,
+  before: Suspicion | undefined,
+  inFlight: readonly InFlight[],
+): string | null {
   const { died, tenants } = suspicion;
   if (cellsOf(suspicion).length < 2) return null;
-  const again = inFlight
-    .filter((one) => one.again && tenants.includes(one.tenant))
-    .map(({ tenant }) => tenant);
-  const [culprit = null, ...others] =
-    died.length >= DEATHS_THAT_TELL && tenants.length === 1 ? tenants : again;
-  return others.length === 0 ? culprit : null;
+  const [alone = '', ...others] = tenants;
+  if (others.length === 0) return died.length >= DEATHS_THAT_TELL || isAgain(alone, inFlight) ? alone : null;
+  const [culprit = null, ...more] = tenants.filter(
+    (tenant) => before?.again.includes(tenant) === true && isAgain(tenant, inFlight),
+  );
+  return more.length === 0 ? culprit : null;
+}
+
+function isAgain(tenant: string, inFlight: readonly InFlight[]): boolean {
+  return inFlight.some((one) => one.again && one.tenant === tenant);
 }
 
 function cellsOf({ died }: Suspicion): string[] {

@@ -1,6 +1,6 @@
 -- Who may have killed a cell, and who is refused for it: the same as suspects.ts and quarantineBySight. Kept in the state:
 --   dying:<cell>     {at, judged, many, tenants: [[home, tenant, 1 if the same request was in another cell before], …]}
---   suspects:<home>  {died: [[cell, ms], …], tenants: […]}
+--   suspects:<home>  {died: [[cell, ms], …], tenants: […], again: […]}
 -- ASK also holds accusations (or none): {deaths: [[cell, 1 if too many, tenants as above], …],
 -- failing: [[cell, home, tenant], …]}
 
@@ -51,21 +51,26 @@ do
     return left
   end
 
+  local function texts(list)
+    local kept = {}
+    for _, text in ipairs(type(list) == 'table' and list or {}) do
+      if type(text) == 'string' then kept[#kept + 1] = text end
+    end
+    return kept
+  end
+
   local function readSuspicion(json, now)
     local one = decoded(json)
     if not one or type(one.tenants) ~= 'table' then return nil end
-    local suspicion = { died = recent(one.died, now), tenants = {} }
-    if #suspicion.died == 0 then return nil end
-    for _, tenant in ipairs(one.tenants) do
-      if type(tenant) == 'string' then suspicion.tenants[#suspicion.tenants + 1] = tenant end
-    end
-    return suspicion
+    local suspicion = { died = recent(one.died, now), tenants = texts(one.tenants), again = texts(one.again) }
+    return #suspicion.died > 0 and suspicion or nil
   end
 
   local function suspicionJson(suspicion)
     local died = {}
     for i, death in ipairs(suspicion.died) do died[i] = jsonList({ cjson.encode(death[1]), whole(death[2]) }) end
-    return jsonObject({ died = jsonList(died), tenants = jsonTexts(suspicion.tenants) })
+    return jsonObject({ died = jsonList(died), tenants = jsonTexts(suspicion.tenants),
+      again = jsonTexts(suspicion.again) })
   end
 
   -- Everything of one kind that is kept, read; what can not be read is left out, and so thrown away by `keepAll`.
@@ -122,6 +127,20 @@ do
     return true
   end
 
+  local function has(list, text)
+    for _, one in ipairs(list) do
+      if one == text then return true end
+    end
+    return false
+  end
+
+  local function isAgain(tenant, inFlight)
+    for _, one in ipairs(inFlight) do
+      if one.again and one.tenant == tenant then return true end
+    end
+    return false
+  end
+
   local function narrowed(known, cell, inFlight, now)
     local were, tenants, both = {}, {}, {}
     for _, tenant in ipairs(known and known.tenants or {}) do were[tenant] = true end
@@ -129,11 +148,15 @@ do
       tenants[i] = one.tenant
       if were[one.tenant] then both[#both + 1] = one.tenant end
     end
-    if #both == 0 then return { died = { { cell, now } }, tenants = tenants } end
+    if #both == 0 then return { died = { { cell, now } }, tenants = tenants, again = {} } end
+    local again = {}
+    for _, tenant in ipairs(both) do
+      if has(known.again, tenant) or isAgain(tenant, inFlight) then again[#again + 1] = tenant end
+    end
     local died = recent(known.died, now)
     died[#died + 1] = { cell, now }
     if #died > DEATHS_KEPT then table.remove(died, 1) end
-    return { died = died, tenants = both }
+    return { died = died, tenants = both, again = again }
   end
 
   local function cellsOf(died)
@@ -142,16 +165,16 @@ do
     return sortedKeys(cells)
   end
 
-  local function singledOut(suspicion, inFlight)
-    local tenants = suspicion.tenants
+  local function singledOut(suspicion, before, inFlight)
+    local tenants, found, many = suspicion.tenants, nil, false
     if #cellsOf(suspicion.died) < 2 then return nil end
-    if #suspicion.died >= DEATHS_THAT_TELL and #tenants == 1 then return tenants[1] end
-    local still, again = {}, {}
-    for _, tenant in ipairs(tenants) do still[tenant] = true end
-    for _, one in ipairs(inFlight) do
-      if one.again and still[one.tenant] then again[#again + 1] = one.tenant end
+    if #tenants == 1 then
+      return (#suspicion.died >= DEATHS_THAT_TELL or isAgain(tenants[1], inFlight)) and tenants[1] or nil
     end
-    return #again == 1 and again[1] or nil
+    for _, tenant in ipairs(tenants) do
+      if before and has(before.again, tenant) and isAgain(tenant, inFlight) then found, many = tenant, found ~= nil end
+    end
+    return not many and found or nil
   end
 
   local function judgeDeath(cell, death, suspicions, culprits, now)
@@ -162,8 +185,9 @@ do
     end
     death.judged, death.tenants = true, {}
     for _, home in ipairs(sortedKeys(homes)) do
-      local suspicion = narrowed(suspicions[home], cell, homes[home], now)
-      local culprit = singledOut(suspicion, homes[home])
+      local earlier = suspicions[home]
+      local suspicion = narrowed(earlier, cell, homes[home], now)
+      local culprit = singledOut(suspicion, earlier, homes[home])
       suspicions[home] = suspicion
       if culprit then
         suspicions[home] = nil

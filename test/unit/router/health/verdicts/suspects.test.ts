@@ -132,16 +132,19 @@ describe('of several who were in flight at both', () => {
     expect(store.death('cell-b', 'acme', 'bolt')).toEqual([]);
   });
 
-  test('the one is whose very same request was in both', () => {
+  test('the one is whose very same request was in both, twice: once may be chance', () => {
     const store = new Beating();
     store.death('cell-a', 'acme', 'bolt');
+    expect(store.death('cell-b', 'bolt', 'acme!')).toEqual([]);
+    expect(store.death('cell-a', 'bolt!', 'acme')).toEqual([]);
     expect(store.death('cell-b', 'bolt', 'acme!')).toEqual(['acme']);
   });
 
-  test('nobody is when the same requests of two were', () => {
+  test('nobody is when the same requests of two were, each time', () => {
     const store = new Beating();
     store.death('cell-a', 'acme', 'bolt');
-    expect(store.death('cell-b', 'bolt!', 'acme!')).toEqual([]);
+    for (const cell of ['cell-b', 'cell-a', 'cell-b'])
+      expect(store.death(cell, 'bolt!', 'acme!')).toEqual([]);
   });
 
   test('one who was not there before is not, though its request was in some other cell', () => {
