@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 /** Most tests wait for processes and time-outs: more of them than cores run side by side. */
-const SIDE_BY_SIDE = 3;
+const SIDE_BY_SIDE = 4;
 
 export default defineConfig({
   test: {

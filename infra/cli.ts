@@ -6,7 +6,11 @@ import { cells } from './commands/cells.ts';
 import { checkFleet } from './commands/check-fleet.ts';
 import { explain } from './commands/explain.ts';
 import { pid, restart, status, type Which } from './commands/local.ts';
+import { cutOverCommand } from './commands/cut-over.ts';
+import { events, type EventsOptions } from './commands/events.ts';
+import { operationCommands } from './commands/operations.ts';
 import { plan, type PlanOptions } from './commands/plan.ts';
+import { quarantineCommands } from './commands/quarantine.ts';
 import { EXIT, Failure, oneLine } from './failure.ts';
 
 type Json = { json?: boolean };
@@ -36,10 +40,11 @@ function localCommands(): Command {
 
 function program(): Command {
   const cellgate = new Command('cellgate')
-    .description('Ask a Cellgate router, check a fleet file, steer the local fleet.')
+    .description('Ask and steer a Cellgate router, check a fleet file, run the local fleet.')
     .addHelpText(
       'after',
       '\nCELLGATE_ADMIN: a router’s admin port (default http://127.0.0.1:9090)' +
+        '\nCELLGATE_TOKEN: a token of its ADMIN_TOKEN, for whatever changes something' +
         '\nExit codes: 0 done, 1 the answer is no or nobody answered, 2 bad input, 3 stopped by a limit',
     );
   cellgate
@@ -66,6 +71,17 @@ function program(): Command {
     .command('check-fleet [file]')
     .description('validate a fleet file (default: FLEET_FILE, else infra/fleet.yaml)')
     .action((file: string | undefined) => print(checkFleet(file)));
+  cellgate
+    .command('events')
+    .description('who changed what, when and why; the newest last')
+    .option('--limit <n>', 'how many, 1 to 1000', '20')
+    .option('--follow', 'go on with those that come')
+    .option('--json', 'as JSON; with --follow one a line')
+    .action(async (options: EventsOptions) => events(options, print));
+  const operations = [...operationCommands(print), cutOverCommand(print), ...quarantineCommands(print)];
+  for (const command of operations) {
+    cellgate.addCommand(command);
+  }
   return cellgate.addCommand(localCommands());
 }
 

@@ -8,24 +8,32 @@ export type JsonRequest = {
   /** What is sent, and its media type. */
   body?: Buffer;
   type?: string;
+  /** A bearer token. */
+  token?: string;
   timeoutMs?: number;
 };
 export type JsonAnswer = { status: number; body: unknown };
+
+/** The limit ran out. What was asked may have been done, or be under way. */
+export class NoAnswerInTime extends Error {
+  override name = 'NoAnswerInTime';
+}
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /**
  * The status and the parsed body (`undefined` when it is not JSON).
- * Rejects when nobody answers within `timeoutMs`, the whole answer included.
+ * Rejects when nobody answers, with `NoAnswerInTime` where it is not within `timeoutMs`, the whole answer included.
  */
 export function requestJson(
   target: JsonTarget,
-  { method = 'GET', body, type, timeoutMs = 5_000 }: JsonRequest = {},
+  { method = 'GET', body, type, token, timeoutMs = 5_000 }: JsonRequest = {},
 ): Promise<JsonAnswer> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
     const headers = {
       accept: 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(type === undefined ? {} : { 'content-type': type }),
       ...(body === undefined ? {} : { 'content-length': body.length }),
     };
@@ -44,7 +52,7 @@ export function requestJson(
       );
     });
     request.once('error', (error) =>
-      reject(signal.aborted ? new Error(`no answer within ${timeoutMs / 1_000} s`) : error),
+      reject(signal.aborted ? new NoAnswerInTime(`no answer within ${timeoutMs / 1_000} s`) : error),
     );
     request.end(body);
   });

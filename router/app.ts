@@ -2,6 +2,7 @@
 import type { Config } from './config.ts';
 import type { RefusalCode } from './errors.ts';
 import type { Exchange, ExchangeEnd } from './exchange.ts';
+import { findHome, lastKnownHome } from './find-home.ts';
 import type { Fleet, Route } from './fleet/fleet.ts';
 import type { FleetHolder } from './fleet/holder.ts';
 import type { Courier } from './forward/courier.ts';
@@ -33,6 +34,7 @@ const CELL_LESS: ReadonlySet<RefusalCode> = new Set([
   'cell-connection-failed',
   'cell-overloaded',
   'cell-timeout',
+  'placement-moving',
 ]);
 
 /** Those of RFC 9110 that a client may use; any other that the parser knows passes as well. */
@@ -97,13 +99,22 @@ export class App {
       return;
     }
     exchange.tenant = answer.tenant;
+    const quarantinedS = this.#parts.monitor.quarantine.refusedForS(answer.tenant);
+    if (quarantinedS > 0) {
+      exchange.refuse('tenant-quarantined', null, { retryAfterS: quarantinedS });
+      return;
+    }
     const retryAfterS = this.#parts.rates.take(answer.tenant);
     if (retryAfterS > 0) {
       exchange.refuse('tenant-rate-limited', null, { retryAfterS });
       return;
     }
-    const { home } = fleet.placement.locate(answer.tenant);
-    this.#parts.courier.serve(exchange, home, early);
+    const found = findHome(fleet.placement.locate(answer.tenant), this.#parts.monitor);
+    if ('refusal' in found) {
+      exchange.refuse(found.refusal, found.detail);
+      return;
+    }
+    this.#parts.courier.serve(exchange, found.home, early);
   }
 
   #serveTenantless(exchange: Exchange, fleet: Fleet, route: Route, early: Buffer): void {
@@ -118,7 +129,9 @@ export class App {
       exchange.refuse('method-not-allowed', 'This route is for reading.', { allow });
       return;
     }
-    const { home } = fleet.placement.locateBucket(bucketOf(clientAddress(exchange.head)));
+    // Any cell will do: where it is not known who has the bucket now, it is the one that had it last.
+    const location = fleet.placement.locateBucket(bucketOf(clientAddress(exchange.head)));
+    const { home } = lastKnownHome(location, this.#parts.monitor);
     this.#parts.courier.serve(exchange, home, early);
   }
 

@@ -60,11 +60,14 @@ export class CellLanes {
     this.#peak -= Math.ceil((this.#peak - this.home.count) * SINK);
   }
 
+  /** Whether there is a place for a request, of some tenant at least. */
+  hasRoom(role: Role): boolean {
+    return this.#free(role, this.#room(role)) > 0;
+  }
+
   enter(role: Role, tenant: string, nowMs: number): boolean {
-    const limit = this.limit;
-    const room = role === 'home' ? limit : this.#guestRoom(limit);
-    const taken = role === 'home' ? this.count : this.guest.count;
-    const admission = this[role].enter(tenant, room, room - taken, nowMs);
+    const room = this.#room(role);
+    const admission = this[role].enter(tenant, room, this.#free(role, room), nowMs);
     if (role === 'home' && admission !== 'share') {
       this.#peak = Math.max(this.#peak, this.home.count + (admission === 'in' ? 0 : 1));
     }
@@ -74,6 +77,15 @@ export class CellLanes {
   }
 
   /** Tunnels stay for hours: guests get half of the places at most, so that the cell's own tenants always find some. */
+  #room(role: Role): number {
+    const { limit } = this;
+    return role === 'home' ? limit : this.#guestRoom(limit);
+  }
+
+  #free(role: Role, room: number): number {
+    return room - (role === 'home' ? this.count : this.guest.count);
+  }
+
   enterTunnel(role: Role, tenant: string, nowMs: number): boolean {
     const lane = this.tunnels[role];
     const limit = this.#tunnelLimit;

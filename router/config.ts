@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { faultsOf, type Fault } from './faults.ts';
-import { parseRedisUrl } from './health/redis-url.ts';
+import { parseRedisUrl } from './health/redis/redis-url.ts';
 
 const LONGEST_MS = 86_400_000;
 
@@ -95,6 +95,8 @@ const schema = z.object({
   STREAM_IDLE_MS: ms(3_600_000),
   HOLD_MS: ms(3_500),
   HOLD_MAX: wholeNumber(1_000, 0, 1_000_000),
+  HANDOVER_MS: ms(2_000, 100),
+  RECONNECT_SPREAD_MS: ms(-1, 0),
   REPLAY_BYTES: wholeNumber(65_536, 0, 1_073_741_824),
   MIN_DWELL_MS: ms(10_000),
   MAX_FAILED_OVER: ratio(0.34),
@@ -122,6 +124,29 @@ export const VARIABLES = Object.keys(schema.shape);
 /** The validated settings. Durations are milliseconds, sizes bytes. */
 export type Config = z.infer<typeof schema>;
 
+/**
+ * What is handed over waits for up to `HANDOVER_MS`, and then for the beats that tell of its end: a request must be able
+ * to wait for longer than that.
+ */
+const AFTER_HANDOVER_MS = 1_500;
+
+/** Settings that are wrong together, and the default that follows from another setting. */
+const settings = schema.transform((config, context) => {
+  const { HANDOVER_MS, HOLD_MS, RECONNECT_SPREAD_MS } = config;
+  const fault = (name: string, problem: string): void =>
+    context.addIssue({ code: 'custom', path: [name], message: problem });
+  if (HANDOVER_MS + AFTER_HANDOVER_MS > HOLD_MS) {
+    fault(
+      'HANDOVER_MS',
+      `too long (allowed: HOLD_MS − ${AFTER_HANDOVER_MS} at most, ${HOLD_MS - AFTER_HANDOVER_MS})`,
+    );
+  }
+  const most = Math.floor(HANDOVER_MS / 2);
+  if (RECONNECT_SPREAD_MS > most)
+    fault('RECONNECT_SPREAD_MS', `too long (allowed: half of HANDOVER_MS at most, ${most})`);
+  return { ...config, RECONNECT_SPREAD_MS: RECONNECT_SPREAD_MS < 0 ? most : RECONNECT_SPREAD_MS };
+});
+
 /** The environment is wrong; `faults` names every wrong variable. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
@@ -137,7 +162,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const present = Object.fromEntries(
     VARIABLES.filter((name) => (env[name] ?? '') !== '').map((name) => [name, env[name]]),
   );
-  const parsed = schema.safeParse(present);
+  const parsed = settings.safeParse(present);
   if (!parsed.success) throw new ConfigError(faultsOf(parsed.error));
   return parsed.data;
 }

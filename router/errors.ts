@@ -90,6 +90,18 @@ export const REFUSALS = {
     proxyStatus: 'connection_limit_reached',
     retryAfterS: 1,
   },
+  'placement-moving': {
+    status: 503,
+    title: 'The tenant is being moved to another cell.',
+    proxyStatus: 'destination_unavailable',
+    retryAfterS: 1,
+  },
+  'tenant-quarantined': {
+    status: 503,
+    title: 'The tenant is quarantined.',
+    proxyStatus: 'http_request_denied',
+    retryAfterS: 600,
+  },
   'keys-unavailable': {
     status: 503,
     title: 'The keys that verify bearer tokens are unavailable.',

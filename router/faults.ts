@@ -4,10 +4,14 @@ import type { z } from 'zod';
 /** One thing that is wrong, with the place it is at (`cells.cell-a.origin`) and what would be allowed there. */
 export type Fault = { path: string; problem: string };
 
-/** The line a person reads: `path: problem`. One line whatever was written: control characters are spelled out. */
+/** The line a person reads: `path: problem`. */
 export function faultLine(fault: Fault): string {
-  const line = fault.path === '' ? fault.problem : `${fault.path}: ${fault.problem}`;
-  return line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  return spelledOut(fault.path === '' ? fault.problem : `${fault.path}: ${fault.problem}`);
+}
+
+/** One line whatever was written: control characters are spelled out. */
+export function spelledOut(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 type Issue = z.core.$ZodIssue;

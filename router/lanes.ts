@@ -58,6 +58,11 @@ export class Lanes {
     return this.#lanes.get(cell)?.enter(role, tenant ?? NO_TENANT, this.#now()) ?? false;
   }
 
+  /** Whether there is a place for a request of this role, of some tenant at least. */
+  hasRoom(cell: string, role: Role): boolean {
+    return this.#lanes.get(cell)?.hasRoom(role) ?? false;
+  }
+
   leave(cell: string, role: Role, tenant: string | null): void {
     this.#lanes.get(cell)?.[role].leave(tenant ?? NO_TENANT);
   }

@@ -38,8 +38,8 @@ async function run(config: Config): Promise<void> {
   const metrics = new Metrics();
   const logRequest = accessLog(log, config);
   const tokens = new TokenVerifier();
-  const courier = new Courier(config, monitor, lanes, pools);
-  const loads = new LoadReports(config.ROUTER_ID, store, () => courier.counts());
+  const courier = new Courier(config, monitor, lanes, pools, monitor);
+  const loads = new LoadReports(monitor.machine, store, () => courier.counts());
   const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
   const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
@@ -53,9 +53,19 @@ async function run(config: Config): Promise<void> {
     lanes.setFleet(cells);
     rates.setFleet(limits);
     pools.setFleet(cells);
+    courier.replaced();
   });
+  courier.handovers.onHeld((home, epoch) => monitor.confirmHeld(home, epoch));
   monitor.onRecords((records) => courier.verdict(records));
   monitor.onLost((cell) => pools.renew(cell));
+  monitor.whoIsInside((cell) => courier.inside(cell));
+  monitor.quarantine.onChange(({ tenant, entry }) => {
+    log.warn(
+      { home: entry?.home, actor: entry?.actor },
+      entry === null ? 'tenant let in' : 'tenant quarantined',
+    );
+    if (entry !== null) courier.quarantined(tenant, monitor.quarantine.refusedForS(tenant));
+  });
   monitor.onProbe((cell, well) => {
     lanes.setRouters(monitor.liveRouters);
     rates.setRouters(monitor.liveRouters);
@@ -65,8 +75,9 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
-    await Promise.all([loads.stop(), monitor.stop()]);
+    // It beats until nothing of its own is inside a cell: a handover that did not know of that would not wait for it.
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
+    await Promise.all([loads.stop(), monitor.stop()]);
     await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
   };
 

@@ -9,12 +9,16 @@ export type CellRow = {
   zone: string | null;
   neighbour: string | null;
   state: string;
+  /** `closing` while some of its tenants are being handed over. A router of an older release does not tell. */
+  phase?: string;
   target: string;
   epoch: number;
   share: number;
   since: string | null;
   cause: string | null;
   buckets: number;
+  /** How many of them are to be cut over, by where to. A router of an older release does not tell. */
+  moving?: Record<string, number>;
   version: string | null;
 };
 
@@ -34,17 +38,27 @@ const HEAD = [
 export function cellsText(cells: readonly CellRow[]): string {
   const rows = cells.map((cell) => [
     cell.id,
-    cell.state,
-    cell.target,
+    cell.phase === 'closing' ? `${cell.state}, closing` : cell.state,
+    servers(cell),
     cell.neighbour ?? '-',
     cell.zone ?? '-',
-    String(cell.buckets),
+    bucketsText(cell),
     String(cell.epoch),
     cell.since ?? '-',
     cell.cause ?? '-',
     cell.version ?? '-',
   ]);
   return table(HEAD, rows);
+}
+
+/** Both cells, where only a part of the tenants is away. */
+function servers({ id, target, share }: CellRow): string {
+  return share === 0 || share === 100 ? target : `${id} ${100 - share} %, ${target} ${share} %`;
+}
+
+function bucketsText({ buckets, moving = {} }: CellRow): string {
+  const going = Object.entries(moving).map(([to, count]) => `${count} to ${to}`);
+  return going.length === 0 ? String(buckets) : `${buckets}, ${going.join(', ')}`;
 }
 
 /** What to print. Throws a `Failure` when no router answers. */

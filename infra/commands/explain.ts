@@ -1,4 +1,5 @@
 // `cellgate explain <tenant>`: who serves a tenant now, and why.
+import { spelledOut } from '../../router/faults.ts';
 import { askAdmin } from './admin.ts';
 
 /** The answer of `GET /v1/tenants/:tenant`. `cell` and `role` are null while the tenant would be refused. */
@@ -18,13 +19,15 @@ export type Explanation = {
 export function explanationText(told: Explanation): string {
   const served = told.cell === null ? 'is served by no cell now' : `is served by ${told.cell} (${told.role})`;
   const placed = told.pin === null ? `bucket ${told.bucket}` : `pinned to ${told.pin}, bucket ${told.bucket}`;
-  return [
+  const lines = [
     `${told.tenant} ${served}`,
     `  home       ${told.home}, ${placed}`,
     `  neighbour  ${told.neighbour ?? 'none'}`,
     `  epoch      ${told.epoch}`,
     `  why        ${told.reason}`,
-  ].join('\n');
+  ];
+  // A reason may hold what an operator wrote.
+  return lines.map(spelledOut).join('\n');
 }
 
 /** What to print. Throws a `Failure` when no router answers. */

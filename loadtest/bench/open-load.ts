@@ -112,7 +112,7 @@ export function failed({ status }: Sent): boolean {
 }
 
 /** A refusal's code, and what it adds in words. */
-function refusalIn(text: string): string {
+export function refusalIn(text: string): string {
   const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown };
   return typeof detail === 'string' ? `${String(code)} (${detail})` : String(code);
 }

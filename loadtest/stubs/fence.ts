@@ -1,13 +1,10 @@
 // The fence of a level 1 cell: which tenants are its own by the newest rule it knows, also across a restart.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { HealthRecord } from '../../router/health/record.ts';
-import { xxh32 } from '../../router/placement/hash.ts';
+import type { Rule } from '../../router/health/record.ts';
+import { servedBy } from '../../router/health/verdicts/served-by.ts';
+import { bucketOf } from '../../router/placement/hash.ts';
 
-/** A record as routers deliver it. */
-export type Rule = Omit<HealthRecord, 'since' | 'cause'>;
-
-/** Slots that an operation deals the tenants of a home into. */
-const SLOTS = 10_000;
+export type { Rule };
 
 export class Fence {
   readonly #cell: string;
@@ -23,21 +20,24 @@ export class Fence {
     for (const rule of storedRules(file)) this.#rules.set(rule.home, rule);
   }
 
-  /** Takes a rule that is no older than the stored one. Answers the epoch that is known for its home now. */
-  take(rule: Rule): number {
-    const stored = this.#rules.get(rule.home);
-    if (stored !== undefined && stored.epoch > rule.epoch) return stored.epoch;
+  /** Takes a rule that is no older than the stored one. */
+  take(rule: Rule): void {
+    if (this.epochOf(rule.home) > rule.epoch) return;
     this.#rules.set(rule.home, rule);
     this.#confirmed.add(rule.home);
     this.#store();
-    return rule.epoch;
   }
 
-  /** Whether this cell is to serve a tenant of `home`; if not, the epoch it knows (0: none). */
-  judge(home: string, tenant: string): { own: true } | { own: false; epoch: number } {
+  /** The epoch that is known for a home; 0: none. */
+  epochOf(home: string): number {
+    return this.#rules.get(home)?.epoch ?? 0;
+  }
+
+  /** Whether this cell is to serve a request of a tenant of `home`; if not, the epoch it knows (0: none). */
+  judge(home: string, tenant: string, epoch: number): { own: true } | { own: false; epoch: number } {
     const rule = this.#rules.get(home);
     if (rule === undefined) return { own: false, epoch: 0 };
-    const own = this.#confirmed.has(home) && servedBy(rule, tenant) === this.#cell;
+    const own = this.#confirmed.has(home) && isOwn(rule, this.#cell, tenant, epoch);
     return own ? { own } : { own, epoch: rule.epoch };
   }
 
@@ -63,13 +63,23 @@ export class Fence {
   }
 }
 
-/** The cell that serves the tenant by this rule; null while its change of cell is under way. */
-function servedBy(rule: Rule, tenant: string): string | null {
-  const { home, target, share, shareBefore, phase, operation } = rule;
-  const slot = operation === null ? 0 : xxh32(tenant, operation) % SLOTS;
-  const at = (percent: number): string => (slot < percent * 100 ? (rule.neighbour ?? target) : home);
-  if (phase === 'closing' && at(share) !== at(shareBefore)) return null;
-  return at(share);
+/**
+ * Whether `cell` is to serve a request of the tenant by this rule. `epoch`: the one that the request came with. One that
+ * was sent by an older rule is not its own either where this rule says that the tenant has another home.
+ */
+export function isOwn(rule: Rule, cell: string, tenant: string, epoch: number): boolean {
+  if (servedBy(rule, tenant) !== cell) return false;
+  return epoch >= rule.epoch || !hasMoved(rule, tenant);
+}
+
+function hasMoved({ moved }: Rule, tenant: string): boolean {
+  if (moved.length === 0) return false;
+  const bucket = bucketOf(tenant);
+  return moved.some((entry) => {
+    if ('tenant' in entry) return entry.tenant === tenant;
+    const [from, to] = entry.buckets;
+    return bucket >= from && bucket <= to;
+  });
 }
 
 function storedRules(file: string | null): Rule[] {

@@ -1,5 +1,5 @@
 // The process of one stub cell: its settings in STUB_CELL, its ports as a line on stdout, its behaviour over the control port.
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { StubCell } from './stub-cell.ts';
@@ -8,14 +8,17 @@ import type { Behaviour, StubConfig } from './stub-options.ts';
 const config = JSON.parse(process.env['STUB_CELL'] ?? '') as StubConfig;
 const cell = new StubCell(config);
 
-const port = await listen(config.host, config.port, (request, response) => {
+const front = serverOf((request, response) => {
   cell.handle(request, response).catch(() => response.destroy());
 });
-const control = await listen('127.0.0.1', 0, (request, response) => {
+front.on('upgrade', (request, socket) => cell.upgrade(request, socket));
+const port = await listen(front, config.host, config.port);
+const back = serverOf((request, response) => {
   tell(request.method === 'PUT' ? text(request) : null)
     .then((answer) => response.end(JSON.stringify(answer)))
     .catch(() => response.destroy());
 });
+const control = await listen(back, '127.0.0.1', 0);
 process.once('SIGTERM', () => process.exit(0));
 process.stdout.write(`${JSON.stringify({ port, control })}\n`);
 
@@ -27,8 +30,11 @@ async function tell(change: Promise<string> | null): Promise<unknown> {
   return cell.counters;
 }
 
-async function listen(host: string, wanted: number, listener: RequestListener): Promise<number> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, listener);
+function serverOf(listener: RequestListener): Server {
+  return createServer({ keepAliveTimeout: 60_000 }, listener);
+}
+
+async function listen(server: Server, host: string, wanted: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(wanted, host, resolve);

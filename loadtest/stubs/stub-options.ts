@@ -17,6 +17,8 @@ export type Behaviour = {
   healthToo: boolean;
   /** The version that `/health` tells. */
   version: string;
+  /** A request of this tenant kills the process, as its service begins. '': nobody's does. */
+  poison: string;
 };
 
 export const WELL: Behaviour = {
@@ -28,6 +30,7 @@ export const WELL: Behaviour = {
   healthStatus: 200,
   healthToo: false,
   version: '1.0.0',
+  poison: '',
 };
 
 export type StubConfig = {
@@ -47,10 +50,12 @@ export type StubConfig = {
   behaviour: Partial<Behaviour>;
 };
 
-/** A line of the access log: this cell began to serve a tenant's request. */
+/** An entry of the access log: this cell served a tenant's request. */
 export type Served = {
-  /** Epoch milliseconds with fractions, of this process's steady clock. */
+  /** When it began: epoch milliseconds with fractions, of this process's steady clock. */
   at: number;
+  /** When it was done, before the answer was written; null: it never was, or it has no end of its own. */
+  untilMs: number | null;
   tenant: string;
   method: string;
   home: string;

@@ -1,9 +1,9 @@
 // A stub cell as a process of its own, that can be killed, frozen and started again.
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { startChild, type Child } from '../rig/child.ts';
 import { until } from '../rig/until.ts';
+import { readAccessLog } from './access-log.ts';
 import type { Behaviour, Counters, Served, StubConfig } from './stub-options.ts';
 
 const MAIN = fileURLToPath(new URL('./stub-cell-main.ts', import.meta.url));
@@ -84,9 +84,4 @@ async function launch(config: StubConfig): Promise<{ child: Child; port: number;
   await until(`${config.id} listens`, () => line !== '' || !child.running);
   if (line === '') throw new Error(`${config.id} ended at its start: ${child.stderr()}`);
   return { child, ...(JSON.parse(line) as { port: number; control: number }) };
-}
-
-function readAccessLog(file: string): Served[] {
-  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as Served);
 }

@@ -12,6 +12,7 @@ import { describeCells, describeEvent } from './describe.ts';
 import { routeOperations } from './operations.ts';
 import { routePlan } from './plan.ts';
 import { problem } from './problem.ts';
+import { routeQuarantineReports } from './quarantine.ts';
 
 export type AdminParts = {
   config: Config;
@@ -53,6 +54,7 @@ export class AdminServer {
     this.#routeProbes();
     this.#routeReports();
     routeOperations(this.#fastify, parts);
+    routeQuarantineReports(this.#fastify, parts);
     routePlan(this.#fastify, parts);
   }
 

@@ -12,10 +12,10 @@ process.once('message', (question: DryRunQuestion) => {
   process.send?.(answerOf(question));
 });
 
-function answerOf({ text, active, standings, loads }: DryRunQuestion): DryRunAnswer {
+function answerOf({ text, active, standings, loads, records }: DryRunQuestion): DryRunAnswer {
   try {
     const placement = buildPlacement(active.history);
-    return { plan: dryRun({ ...active, placement }, parseFleet(text, NO_FOLDER), standings, loads) };
+    return { plan: dryRun({ ...active, placement }, parseFleet(text, NO_FOLDER), standings, loads, records) };
   } catch (error) {
     if (!(error instanceof FleetFileError)) throw error;
     return { faults: error.faults.map(faultLine) };

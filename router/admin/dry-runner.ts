@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Load } from '../health/load.ts';
+import type { HealthRecord } from '../health/record.ts';
 import type { DryRun, PlannedFleet } from '../plan/dry-run.ts';
 import type { Standing } from '../plan/n-minus-one.ts';
 
@@ -15,6 +16,7 @@ export type DryRunQuestion = {
   active: Omit<PlannedFleet, 'placement'>;
   standings: ReadonlyMap<string, Standing>;
   loads: ReadonlyMap<string, Load> | null;
+  records: readonly HealthRecord[];
 };
 
 /** `faults`: what is wrong with the file, a line each. `busy`: another one is under way, ask again. */

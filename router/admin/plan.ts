@@ -54,7 +54,7 @@ async function withLoads(
   { monitor, store }: PlanParts,
   answer: (measured: Measured) => FastifyReply | Promise<FastifyReply>,
 ): Promise<FastifyReply> {
-  const live = monitor.routerIds;
+  const live = monitor.machines;
   try {
     const told = await store.loads(live);
     return await answer({
@@ -70,10 +70,11 @@ async function withLoads(
 function planNow({ fleets, monitor }: PlanParts, { loads, routers }: Measured) {
   const { placement, cells: declared } = fleets.active;
   const standings = standingsOf(fleets.active, monitor);
+  const { buckets } = monitor;
   const cells = planRows({
     cells: placement.cells,
     declared,
-    bucketsOf: (cell) => placement.bucketsOf(cell),
+    bucketsOf: (cell) => buckets.get(cell)?.owned ?? 0,
     standingOf: (cell) => standings.get(cell) ?? { neighbour: null, target: cell, share: 0, down: false },
     loads,
   });
@@ -95,7 +96,13 @@ function standingsOf({ placement }: Fleet, monitor: Monitor): Map<string, Standi
 
 function questionOf(text: string, { fleets, monitor }: PlanParts, { loads }: Measured) {
   const { digest, cells, history } = fleets.active;
-  return { text, active: { digest, cells, history }, standings: standingsOf(fleets.active, monitor), loads };
+  return {
+    text,
+    active: { digest, cells, history },
+    standings: standingsOf(fleets.active, monitor),
+    loads,
+    records: monitor.movedFrom,
+  };
 }
 
 function answerDryRun(reply: FastifyReply, answer: DryRunAnswer, { routers }: Measured): FastifyReply {

@@ -1,13 +1,16 @@
 // The admin port's refusals: one table, `application/problem+json` (RFC 9457).
 import type { FastifyReply } from 'fastify';
 
-const STATUS = {
+/** Code → status. The table in `docs/admin.md` is compared with it by a test. */
+export const STATUS = {
   'admin-invalid': 400,
   'admin-unauthorized': 401,
   'admin-disabled': 403,
   'not-found': 404,
   'safety-rule': 409,
+  'quarantine-full': 409,
   'internal-error': 500,
+  'handover-undone': 503,
   'plan-busy': 503,
   'store-unavailable': 503,
 } as const;

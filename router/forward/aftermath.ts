@@ -1,49 +1,39 @@
 // What becomes of a sending that ended without an answer for the client: sent again, held for a verdict, or refused.
-import type { RefusalCode } from '../errors.ts';
 import type { Served } from '../exchange.ts';
-import type { HeldWhy } from '../health/record.ts';
 import type { AttemptEnd } from './attempt.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import type { Delivery, RetryBudget } from './delivery.ts';
 import type { CellFailure } from './failure.ts';
-import type { Holds } from './holds.ts';
+import { inFlightIn, isStream } from './in-flight.ts';
+import type { Waits } from './waits.ts';
 
 /** Sendings again come a little apart: what made the first ones fail may need a moment. */
 const RETRY_JITTER_MS = 20;
-
-const NOBODY_UP = 'Neither its cell nor the neighbour is up.';
-const HELD_BACK: Record<Exclude<HeldWhy, 'warming-up'>, string> = {
-  'no-target': NOBODY_UP,
-  budget: 'Its failover is held back: too many cells are away already.',
-  'suspect-release': 'Its failover is held back: a new release is to blame.',
-};
 
 /** The way back to the steps. */
 export type WayBack = {
   /** Takes the request through the steps again. False: where it is to go there is no room now. */
   place(delivery: Delivery): boolean;
-  /** What waits for this cell waits for room alone, and is tried as others leave. */
-  crowded(cell: string): void;
+  /** What waits in this queue waits for room in the cell alone, and is tried as others leave it. */
+  crowded(cell: string, queue: string): void;
 };
 
 export class Aftermath {
   readonly #knowledge: CellKnowledge;
-  readonly #holds: Holds<Delivery>;
+  readonly #waits: Waits;
   readonly #retries: RetryBudget;
   readonly #courier: WayBack;
 
-  constructor(knowledge: CellKnowledge, holds: Holds<Delivery>, retries: RetryBudget, courier: WayBack) {
+  constructor(knowledge: CellKnowledge, waits: Waits, retries: RetryBudget, courier: WayBack) {
     this.#knowledge = knowledge;
-    this.#holds = holds;
+    this.#waits = waits;
     this.#retries = retries;
     this.#courier = courier;
   }
 
   /** A sending ended without an answer for the client. */
   ended(delivery: Delivery, served: Served, end: AttemptEnd): void {
-    delivery.attempt = null;
-    delivery.doneRetrying();
-    delivery.leave();
+    delivery.ended();
     if (end.kind === 'misdirected') {
       delivery.writes += 1;
       this.#misdirected(delivery, served, end.epoch);
@@ -58,16 +48,24 @@ export class Aftermath {
     if (failure.blame !== 'none') {
       this.#knowledge.observeAnswer(served.cell, 'bad', delivery.exchange.tenant);
     }
+    if (failure.blame === 'reset') this.#broke(delivery, served.cell);
     if (failure.blame === 'reset' && delivery.idempotent && delivery.repeatable)
       this.#again(delivery, served, failure);
     else delivery.exchange.refuse(failure.code, failure.detail);
+  }
+
+  /** If this is the cell's death, the tenant was there. */
+  #broke(delivery: Delivery, cell: string): void {
+    const one = isStream(delivery) ? null : inFlightIn(delivery, cell);
+    if (one !== null) this.#knowledge.observeBroken(cell, one);
+    delivery.brokeIn = cell;
   }
 
   /** No byte of it was written: it may wait for what the verdict says, whatever its method. */
   #unreached(delivery: Delivery, { cell }: Served, failure: CellFailure): void {
     if (failure.blame !== 'none') this.#knowledge.observeNoConnection(cell, failure.detail);
     if (failure.blame !== 'none' && delivery.repeatable) {
-      this.holdOrRefuse(delivery, cell, failure.code, failure.detail);
+      this.#waits.holdOrRefuse(delivery, cell, failure.code, failure.detail);
     } else delivery.exchange.refuse(failure.code, failure.detail);
   }
 
@@ -76,13 +74,10 @@ export class Aftermath {
     delivery.suspect = cell;
     if (this.#knowledge.opinionOf(cell) !== 'down' && this.#retries.allows(cell)) {
       const reserved = this.#retries.begin(cell);
-      setTimeout(() => {
-        reserved();
-        this.#placeAgain(delivery);
-      }, Math.random() * RETRY_JITTER_MS);
+      this.placeIn(Math.random() * RETRY_JITTER_MS, delivery, reserved);
       return;
     }
-    this.holdOrRefuse(delivery, cell, failure.code, failure.detail);
+    this.#waits.holdOrRefuse(delivery, cell, failure.code, failure.detail);
   }
 
   /** 421: not processed, so that any method may be sent again, once. The one with the older rule learns first. */
@@ -99,7 +94,7 @@ export class Aftermath {
         return;
       }
       this.#knowledge.askStore();
-      this.holdOrRefuse(delivery, cell, 'cell-unavailable', null);
+      this.#waits.holdOrRefuse(delivery, cell, 'cell-unavailable', null);
       return;
     }
     this.#knowledge.deliverRule(delivery.home, cell).then(
@@ -108,57 +103,34 @@ export class Aftermath {
     );
   }
 
-  /** A verdict has taken the tenants away from the cell it is inside: a frozen one would keep it for ever. */
-  overtaken(delivery: Delivery, target: string): void {
+  /** A verdict has taken its tenant away from the cell it is inside: a frozen one would keep it for ever. */
+  overtaken(delivery: Delivery): void {
     const { attempt, exchange } = delivery;
-    if (attempt === null || attempt.answering || attempt.served.cell === target) return;
-    if (attempt.written) delivery.writes += 1;
+    if (attempt === null || attempt.answering || attempt.served.cell === this.#waits.cellOf(delivery)) return;
+    if (attempt.written) {
+      delivery.writes += 1;
+      delivery.brokeIn = attempt.served.cell;
+    }
     attempt.cancel();
-    delivery.attempt = null;
-    delivery.doneRetrying();
-    delivery.leave();
+    delivery.ended();
     const again = delivery.repeatable && (delivery.idempotent || !attempt.written);
     if (!again) exchange.refuse('cell-timeout', 'The cell was given up before it answered.');
     else this.#placeAgain(delivery);
   }
 
+  /** Takes it through the steps again after `waitMs`; `first` is called before. */
+  placeIn(waitMs: number, delivery: Delivery, first?: () => void): void {
+    setTimeout(() => {
+      first?.();
+      this.#placeAgain(delivery);
+    }, waitMs);
+  }
+
   /** Where there is no room for it now, it waits for some. */
   #placeAgain(delivery: Delivery): void {
     if (this.#courier.place(delivery)) return;
-    const { target } = this.#knowledge.recordOf(delivery.home);
-    if (this.#holds.hold(target, delivery)) {
-      delivery.waitsFor = target;
-      this.#courier.crowded(target);
-    } else delivery.exchange.refuse('cell-overloaded', null);
-  }
-
-  /** It waits for a verdict on `cell`, or is refused with this where there is no use, or no room, in waiting. */
-  holdOrRefuse(delivery: Delivery, cell: string, code: RefusalCode, detail: string | null): void {
-    const { exchange } = delivery;
-    if (!exchange.open) return;
-    delivery.waitsFor = cell;
-    const vain =
-      this.#whyNotWait(delivery.home) ?? (this.#holds.hold(cell, delivery) ? null : 'Too many wait.');
-    if (vain !== null) exchange.refuse(code, detail ?? vain);
-  }
-
-  /**
-   * A verdict can help only if somebody can pass one, and the other cell of the pair is there; null: it can. A cell that
-   * comes back may be up to the majority before it is to this router: while it answers probes there is hope.
-   */
-  #whyNotWait(home: string): string | null {
-    if (!this.#knowledge.storeAnswers) return 'No verdict can be had: the store does not answer.';
-    const why = this.#knowledge.heldBack(home);
-    if (why !== null && why !== 'warming-up') return HELD_BACK[why];
-    const { target, neighbour } = this.#knowledge.recordOf(home);
-    const other = target === home ? neighbour : home;
-    if (other === null || !this.#knowledge.hasCell(other)) return 'Its cell has no neighbour.';
-    return this.#knowledge.isUnreachable(other) ? NOBODY_UP : null;
-  }
-
-  /** It has waited for as long as it may. */
-  giveUp(delivery: Delivery): void {
-    if (delivery.crowded) delivery.exchange.refuse('cell-overloaded', 'No room was found in time.');
-    else delivery.exchange.refuse('cell-unavailable', 'No verdict came in time.');
+    const cell = this.#waits.cellOf(delivery);
+    if (this.#waits.hold(cell, delivery)) this.#courier.crowded(cell, cell);
+    else delivery.exchange.refuse('cell-overloaded', null);
   }
 }

@@ -5,6 +5,7 @@ import type { Exchange, Served } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
 import type { BodySource } from './body-source.ts';
 import { cellFailure, ClientGone, OddlyCoded, type CellFailure } from './failure.ts';
+import type { Stream } from './streams.ts';
 import { isOddlyCoded, reasonOf, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
@@ -21,8 +22,10 @@ export type AttemptEvents = {
    * The answer has no end of its own: a tunnel that is open, or server-sent events, before their head. `end` ends it.
    * False: there is no room for it, and the client has been told.
    */
-  streams(end: (code: number) => void): boolean;
+  streams(end: Stream['end']): boolean;
   ended(end: AttemptEnd): void;
+  /** The cell has done its part: its answer is whole here, or is wanted no more, though the client may still read it. */
+  over(): void;
 };
 
 const MISDIRECTED = 421;
@@ -51,6 +54,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #headWritten = false;
   #finished = false;
+  #over = false;
   /** What the cell sends as a body goes no further. */
   #bodyless = false;
   #misdirected: Buffer[] | null = null;
@@ -72,6 +76,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /** Whether bytes of the request may have reached the cell. */
   get written(): boolean {
     return this.#controller !== null;
+  }
+
+  /** Whether the cell has no more to do with it. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** Sends the request; how it goes is told to the events. */
@@ -112,6 +121,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   #finish(): void {
     this.#finished = true;
+    this.#over = true;
     if (this.#enough !== null) clearTimeout(this.#enough);
   }
 
@@ -124,7 +134,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   /** Tells that this answer has no end of its own. False: it must not go on. */
-  protected streams(end: (code: number) => void): boolean {
+  protected streams(end: Stream['end']): boolean {
     return this.#events.streams(end);
   }
 
@@ -132,6 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #endEvents(): void {
     this.cancel();
     this.exchange.response.end();
+    this.#events.over();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -192,6 +203,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#misdirected === null) {
       this.#finish();
       this.exchange.response.end();
+      this.#events.over();
     } else this.#tellMisdirected();
   }
 

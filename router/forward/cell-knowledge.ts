@@ -1,8 +1,9 @@
 // What forwarding asks of health, and what it tells it: answered from memory, so that no request waits for either.
 import type { Knowledge } from '../choose-cell.ts';
-import type { AnswerOutcome } from '../health/watched-cell.ts';
-import type { OpinionState } from '../health/opinion.ts';
+import type { AnswerOutcome } from '../health/cells/watched-cell.ts';
+import type { OpinionState } from '../health/cells/opinion.ts';
 import type { HeldWhy } from '../health/record.ts';
+import type { InFlight } from '../health/verdicts/suspects.ts';
 
 export type CellKnowledge = Knowledge & {
   opinionOf(cell: string): OpinionState;
@@ -16,6 +17,8 @@ export type CellKnowledge = Knowledge & {
   observeNoConnection(cell: string, reason: string): void;
   /** From traffic: an answer came, or a reset or a time-out instead of one (`bad`). */
   observeAnswer(cell: string, outcome: AnswerOutcome, tenant: string | null): void;
+  /** From traffic: a request of a tenant's was inside the cell, and its connection broke before the answer was whole. */
+  observeBroken(cell: string, one: InFlight): void;
   /** A cell knows a newer rule than this router: asks the store now instead of at the next beat. */
   askStore(): void;
   /** Brings the rule in force for `home` to `cell`; resolves when the cell has it, or has not taken it. */

@@ -2,20 +2,26 @@
 import { chooseCell, type Role } from '../choose-cell.ts';
 import type { Config } from '../config.ts';
 import type { Exchange, Served } from '../exchange.ts';
-import type { AnswerOutcome } from '../health/watched-cell.ts';
+import type { AnswerOutcome } from '../health/cells/watched-cell.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Cause, HealthRecord } from '../health/record.ts';
+import { servedBy } from '../health/verdicts/served-by.ts';
+import type { InFlight } from '../health/verdicts/suspects.ts';
 import type { Lanes } from '../lanes.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
+import { Crowds } from './crowds.ts';
 import { Delivery, RetryBudget } from './delivery.ts';
+import { Handovers, type Homes } from './handovers.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
+import { endTenant, tenantsInside } from './in-flight.ts';
 import type { CellPools } from './pools.ts';
-import { Streams } from './streams.ts';
+import { Streams, type Stream } from './streams.ts';
 import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
+import { movingQueue, Waits } from './waits.ts';
 
 /**
  * Causes by which a cell is given up with what is inside it. By any other one the cell that is left is alive, and
@@ -23,30 +29,40 @@ import { EarlyBytes, TunnelAttempt } from './tunnel.ts';
  */
 const ENDS_WHAT_IS_INSIDE: ReadonlySet<Cause | null> = new Set<Cause>(['unreachable', 'neighbour-lost']);
 
+/** How long what was in a cell as it died lets the others go ahead: they are with the other cell by then. */
+const BEHIND_MS = 100;
+
 export class Courier {
   readonly holds: Holds<Delivery>;
   readonly retries: RetryBudget;
   readonly streams = new Streams();
+  readonly handovers: Handovers;
   readonly #config: Config;
   readonly #knowledge: CellKnowledge;
   readonly #lanes: Lanes;
   readonly #pools: CellPools;
+  readonly #waits: Waits;
   readonly #aftermath: Aftermath;
+  readonly #homes: Homes;
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #traffic = new Map<string, HomeTraffic>();
-  /** Cells whose waiting requests found no room where they should go: tried again as others leave. */
-  readonly #crowded = new Set<string>();
+  readonly #crowds: Crowds;
 
-  constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools) {
+  constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homes: Homes) {
+    const { HANDOVER_MS: handoverMs, RECONNECT_SPREAD_MS: spreadMs } = config;
     this.#config = config;
+    this.#homes = homes;
     this.#knowledge = knowledge;
     this.#lanes = lanes;
     this.#pools = pools;
     this.holds = new Holds({ holdMs: config.HOLD_MS, holdMax: config.HOLD_MAX });
     this.retries = new RetryBudget((cell) => lanes.insideOf(cell));
-    this.#aftermath = new Aftermath(knowledge, this.holds, this.retries, {
+    this.handovers = new Handovers(this.streams, { handoverMs, spreadMs, homes });
+    this.#waits = new Waits(knowledge, this.holds);
+    this.#crowds = new Crowds(this.holds, lanes, (delivery) => this.#waits.cellOf(delivery));
+    this.#aftermath = new Aftermath(knowledge, this.#waits, this.retries, {
       place: (delivery) => this.#place(delivery, 'again'),
-      crowded: (cell) => void this.#crowded.add(cell),
+      crowded: (cell, queue) => this.#crowds.waits(cell, queue),
     });
   }
 
@@ -63,7 +79,7 @@ export class Courier {
     const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(exchange.response.socket, early) : null;
     const delivery = new Delivery(exchange, home, tunnel, body, {
       place: () => this.#place(delivery, 'waited'),
-      giveUp: () => this.#aftermath.giveUp(delivery),
+      giveUp: () => this.#waits.giveUp(delivery),
     });
     this.#remember(delivery);
     this.#place(delivery, 'new');
@@ -74,57 +90,126 @@ export class Courier {
     for (const traffic of this.#traffic.values()) yield traffic.count();
   }
 
-  /** Records changed: what waits for a verdict goes on, and what is still inside a cell that lost its tenants ends. */
+  /**
+   * Records changed: what waits for a verdict, or for the end of a handover, goes on, and what is still inside a cell that
+   * lost its tenant ends, or is waited for.
+   */
   verdict(records: readonly HealthRecord[]): void {
     for (const record of records) {
-      const { home, target, neighbour, cause } = record;
-      if (ENDS_WHAT_IS_INSIDE.has(cause)) {
-        for (const delivery of this.#traffic.get(home)?.underWay ?? [])
-          this.#aftermath.overtaken(delivery, target);
-        this.streams.endElsewhere(home, target);
-      }
+      const { home, neighbour } = record;
+      const underWay = this.#traffic.get(home)?.underWay ?? [];
+      this.handovers.follow(record, underWay);
+      if (record.phase === 'open') this.#endElsewhere(record, underWay);
+      this.holds.wake(movingQueue(home));
       this.holds.wake(home);
       if (neighbour !== null) this.holds.wake(neighbour);
     }
   }
 
+  /** Another fleet file is in force: tenants that have another home by it open their streams there. */
+  replaced(): void {
+    for (const home of this.streams.homes) this.handovers.endElsewhere(this.#knowledge.recordOf(home));
+  }
+
+  /** Who has requests in a cell now. */
+  inside(cell: string): InFlight[] {
+    return [...this.#traffic.values()].flatMap(({ underWay }) => tenantsInside(underWay, cell));
+  }
+
+  /** A tenant is refused from now on: ends all that it has open, in flight or waiting. */
+  quarantined(tenant: string, retryAfterS: number): void {
+    this.streams.endOf(tenant);
+    for (const { underWay } of this.#traffic.values()) endTenant(underWay, tenant, retryAfterS);
+  }
+
+  #endElsewhere(record: HealthRecord, underWay: Iterable<Delivery>): void {
+    if (!ENDS_WHAT_IS_INSIDE.has(record.cause)) {
+      this.handovers.endElsewhere(record);
+      return;
+    }
+    for (const delivery of underWay) this.#aftermath.overtaken(delivery);
+    this.streams.endWhere(record.home, ({ cell, tenant }) => servedBy(record, tenant) !== cell);
+  }
+
   /** A cell answered a probe: requests that are to go there may be wrong about it, whatever cell they wait for. */
   probedWell(cell: string): void {
-    const goesThere = ({ home }: Delivery): boolean => this.#knowledge.recordOf(home).target === cell;
+    const goesThere = ({ home, tenant }: Delivery): boolean =>
+      servedBy(this.#knowledge.recordOf(home), tenant) === cell;
     for (const { cell: queue } of Array.from(this.holds.waiting())) this.holds.wake(queue, goesThere);
   }
 
   /** True: the request has gone on its way, or has been answered. False: there is no room, it must go on waiting. */
   #place(delivery: Delivery, how: 'new' | 'waited' | 'again'): boolean {
-    const { exchange, home } = delivery;
+    const { exchange } = delivery;
     if (!exchange.open) return true;
+    const waitedForHandover = delivery.waitsFor === movingQueue(delivery.home);
+    if (how !== 'new') this.#findHome(delivery);
+    const { home } = delivery;
     delivery.crowded = false;
+    delivery.moving = false;
     if (how === 'waited' && this.#knowledge.recordOf(home).epoch < delivery.neededEpoch) return false;
-    const choice = chooseCell(home, this.#knowledge, delivery.reading);
+    const choice = chooseCell(home, delivery.tenant, this.#knowledge, delivery.reading);
     if ('refusal' in choice) {
-      if (how === 'waited') return false;
-      this.#aftermath.holdOrRefuse(delivery, this.#knowledge.recordOf(home).target, 'cell-unavailable', null);
+      // What waited for a handover waits for a verdict from now on, and the other way round.
+      if (choice.refusal === 'placement-moving') this.#waits.holdMoving(delivery);
+      else if (how === 'waited' && !waitedForHandover) return false;
+      else this.#waits.holdOrRefuse(delivery, this.#waits.cellOf(delivery), 'cell-unavailable', null);
       return true;
     }
     if (how === 'waited' && delivery.suspect === choice.cell && !this.retries.allows(choice.cell)) {
       exchange.refuse('cell-connection-failed', 'connection closed before an answer');
       return true;
     }
+    if (this.#goesBehind(delivery, choice)) return true;
     if (!this.#admit(delivery, choice)) {
       delivery.crowded = true;
-      if (how === 'new') exchange.refuse('cell-overloaded', null);
-      else if (delivery.waitsFor !== null) this.#crowded.add(delivery.waitsFor);
+      if (how === 'new') {
+        if (!this.#waitsForRoom(delivery, choice)) exchange.refuse('cell-overloaded', null);
+      } else if (delivery.waitsFor !== null) this.#crowds.waits(choice.cell, delivery.waitsFor);
       return how === 'new';
     }
     this.#send(delivery, choice);
     return true;
   }
 
+  /** It waits behind what waited for a handover and has gone on its way, or goes, at this moment. */
+  #waitsForRoom(delivery: Delivery, { cell }: Served): boolean {
+    const queue = movingQueue(delivery.home);
+    if (!this.handovers.endedLately(delivery.home) || !this.#waits.hold(queue, delivery)) return false;
+    this.#crowds.waits(cell, queue);
+    return true;
+  }
+
+  /**
+   * What was in a cell as it died may have killed it: it comes to the other cell of the pair a moment after all that was
+   * not, so that the two can be told apart if that one dies as well.
+   */
+  #goesBehind(delivery: Delivery, { cell }: Served): boolean {
+    const { brokeIn, wentBehind } = delivery;
+    if (wentBehind || brokeIn === null || brokeIn === cell) return false;
+    delivery.wentBehind = true;
+    this.#aftermath.placeIn(BEHIND_MS, delivery);
+    return true;
+  }
+
+  /** What it waited for may have been a cut-over: its tenant has another home since. */
+  #findHome(delivery: Delivery): void {
+    const { exchange, home } = delivery;
+    const found = exchange.tenant === null ? null : this.#homes.homeOf(exchange.tenant);
+    if (found === null || found === home) return;
+    this.#traffic.get(home)?.underWay.delete(delivery);
+    delivery.home = found;
+    // Each home counts its own epochs.
+    delivery.neededEpoch = 0;
+    exchange.home = found;
+    this.#trafficOf(found).underWay.add(delivery);
+  }
+
   #admit(delivery: Delivery, { cell, role }: Served): boolean {
     if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell, role);
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enter(cell, role, tenant)) return false;
-    this.#entered(delivery, () => this.#lanes.leave(cell, role, tenant));
+    this.#entered(delivery, cell, () => this.#lanes.leave(cell, role, tenant));
     return true;
   }
 
@@ -133,32 +218,28 @@ export class Courier {
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enterTunnel(cell, role, tenant)) return false;
     delivery.leave();
-    this.#entered(delivery, () => this.#lanes.leaveTunnel(cell, role, tenant));
+    this.#entered(delivery, cell, () => this.#lanes.leaveTunnel(cell, role, tenant));
     return true;
   }
 
   /** It is inside until `leave`, which makes room for what waits for some. */
-  #entered(delivery: Delivery, leave: () => void): void {
+  #entered(delivery: Delivery, cell: string, leave: () => void): void {
     delivery.entered(() => {
       leave();
-      if (this.#crowded.size > 0) setImmediate(() => this.#roomAgain());
+      this.#crowds.left(cell);
     });
   }
 
-  #streams(delivery: Delivery, { cell, role }: Served, end: (code: number) => void): boolean {
-    const { exchange, home } = delivery;
+  #streams(delivery: Delivery, { cell, role }: Served, end: Stream['end']): boolean {
+    const { exchange, home, tenant } = delivery;
     if (exchange.kind === 'request' && !this.#admitStream(delivery, cell, role)) {
       exchange.refuse('cell-overloaded', 'No room for another event stream.');
       return false;
     }
-    this.streams.add(exchange, home, { cell, end });
+    const stream = { cell, tenant, end };
+    this.streams.add(exchange, home, stream);
+    this.handovers.streams(delivery, stream);
     return true;
-  }
-
-  #roomAgain(): void {
-    const crowded = [...this.#crowded];
-    this.#crowded.clear();
-    for (const cell of crowded) this.holds.wake(cell);
   }
 
   #send(delivery: Delivery, served: Served): void {
@@ -173,12 +254,14 @@ export class Courier {
     delivery.suspect = null;
     if (suspect) delivery.retrying(this.retries.begin(served.cell));
     delivery.connections += 1;
+    delivery.sentAtMs = performance.now();
     exchange.served = served;
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
     const events = {
       answered: (status: number) => this.#answered(delivery, served, status),
-      streams: (end: (code: number) => void) => this.#streams(delivery, served, end),
+      streams: (end: Stream['end']) => this.#streams(delivery, served, end),
       ended: (end: AttemptEnd) => this.#aftermath.ended(delivery, served, end),
+      over: () => delivery.out(),
     };
     if (early !== null) {
       const idleMs = this.#config.STREAM_IDLE_MS;
@@ -206,15 +289,14 @@ export class Courier {
   }
 
   #remember(delivery: Delivery): void {
-    const { exchange, home } = delivery;
-    const traffic = this.#trafficOf(home);
+    const { exchange } = delivery;
+    const traffic = this.#trafficOf(delivery.home);
     traffic.requests += 1;
     traffic.underWay.add(delivery);
     exchange.onEnd(() => {
-      traffic.underWay.delete(delivery);
+      this.#trafficOf(delivery.home).underWay.delete(delivery);
       delivery.attempt?.cancel();
-      delivery.doneRetrying();
-      delivery.leave();
+      delivery.ended();
       delivery.body?.discard();
       if (delivery.waitsFor !== null) this.holds.release(delivery.waitsFor, delivery);
     });

@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
 import type { Attempt } from './attempt.ts';
 import type { BodySource } from './body-source.ts';
-import type { Waiting } from './holds.ts';
+import type { HoldKind, Waiting } from './holds.ts';
 import type { EarlyBytes } from './tunnel.ts';
 
 /** RFC 9110, section 9.2.2, and QUERY, which is safe. */
@@ -16,7 +16,8 @@ const nothing = (): void => undefined;
 
 export class Delivery implements Waiting {
   readonly exchange: Exchange;
-  readonly home: string;
+  /** What was cut over meanwhile has another one. */
+  home: string;
   /** What came behind the head of an upgrade; null for an ordinary request. */
   readonly early: EarlyBytes | null;
   readonly body: BodySource | null;
@@ -28,12 +29,22 @@ export class Delivery implements Waiting {
   waitsFor: string | null = null;
   /** A cell that broke off a sending: sending to it again spends its budget. */
   suspect: string | null = null;
+  /** A cell that broke it off, or was given up, with it inside. */
+  brokeIn: string | null = null;
+  /** It has let those go ahead to the other cell that were in none as it died. */
+  wentBehind = false;
+  /** When it was last sent, in `performance.now()` milliseconds. */
+  sentAtMs = 0;
   /** There is a cell for it, which has no room now. */
   crowded = false;
+  /** Its tenant is being handed over. */
+  moving = false;
   /** A cell knows a rule of this epoch: with an older one there is no use in asking it again. */
   neededEpoch = 0;
   writes = 0;
   connections = 0;
+  /** Whoever waits until it is inside no cell any more. */
+  whenOut: (() => void) | null = null;
   #leave = nothing;
   #doneRetrying = nothing;
 
@@ -65,9 +76,22 @@ export class Delivery implements Waiting {
     return IDEMPOTENT.has(this.exchange.head.method);
   }
 
-  /** A rule that a cell claims to know may never come: that says nothing of the verdict that others wait for. */
+  /** The tenant by whose name its cell is found. */
+  get tenant(): string {
+    return this.exchange.tenant ?? '';
+  }
+
+  /**
+   * A rule that a cell claims to know may never come, and a handover ends by itself: neither says anything of the verdict
+   * that others wait for.
+   */
   get decided(): boolean {
-    return this.crowded || this.neededEpoch > 0;
+    return this.crowded || this.moving || this.neededEpoch > 0;
+  }
+
+  get kind(): HoldKind {
+    if (this.crowded) return 'room';
+    return this.moving ? 'handover' : 'verdict';
   }
 
   /** Whether it only reads. A WebSocket's upgrade is a GET that does not. */
@@ -84,6 +108,21 @@ export class Delivery implements Waiting {
     const leave = this.#leave;
     this.#leave = nothing;
     leave();
+  }
+
+  /** It is inside no cell any more. */
+  out(): void {
+    const told = this.whenOut;
+    this.whenOut = null;
+    told?.();
+  }
+
+  /** Its sending is over, and the next one, if any, begins anew. */
+  ended(): void {
+    this.attempt = null;
+    this.doneRetrying();
+    this.leave();
+    this.out();
   }
 
   retrying(done: () => void): void {

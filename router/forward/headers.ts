@@ -90,6 +90,7 @@ export function requestHeaders(passage: Passage): string[] {
   if (tenant !== null) out.push('x-tenant-id', encodeHeaderValue(tenant));
   out.push('x-cell-id', choice.cell, 'x-cell-home', choice.home, 'x-cell-role', choice.role);
   out.push('x-cell-epoch', String(choice.epoch), 'x-cell-deadline', String(passage.deadline));
+  if (choice.slot !== null) out.push('x-cell-slot', String(choice.slot));
   out.push('x-request-id', passage.requestId, 'traceparent', trace.value);
   pushForwarded(out, head);
   return out;

@@ -43,10 +43,10 @@ export class OpenTunnel {
    * Closes it with `code`, between two frames of the cell's. The client's answer still reaches the cell, which so
    * learns of the code and ends its side. Whoever takes longer than the linger is cut.
    */
-  end(code: number): void {
+  end(code: number, lingerMs?: number): void {
     if (this.#goodbye !== null) return;
     this.#goodbye = closeFrame(code);
-    this.#lingerOnce();
+    this.#lingerOnce(lingerMs);
     if (this.#follower.between) this.#sayGoodbye(this.#goodbye);
   }
 
@@ -77,7 +77,7 @@ export class OpenTunnel {
     this.#cell.resume();
   }
 
-  #lingerOnce(): void {
-    this.#linger ??= setTimeout(() => this.destroy(), LIMITS.lingerMs);
+  #lingerOnce(lingerMs: number = LIMITS.lingerMs): void {
+    this.#linger ??= setTimeout(() => this.destroy(), lingerMs);
   }
 }

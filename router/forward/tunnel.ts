@@ -56,7 +56,7 @@ export class TunnelAttempt extends Attempt {
     const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, requestId);
     clientSocket.write(switchingProtocols(headers), 'latin1');
     const tunnel = new OpenTunnel(clientSocket, cellSocket, this.#idleMs, this.#early.take());
-    this.streams((code) => tunnel.end(code));
+    this.streams((code, lingerMs) => tunnel.end(code, lingerMs));
   }
 }
 

@@ -1,7 +1,11 @@
 // The beat: tells the store this router's votes each second, and at once when one changes, and hears what is decided.
 import type { Logger } from 'pino';
+import type { QuarantineEntry } from './verdicts/quarantine.ts';
+import type { QuarantineList } from './quarantine-list.ts';
 import type { Held, HealthRecord } from './record.ts';
 import { RefusalMarks } from './refusal-marks.ts';
+import { saysTheSame } from './same-rule.ts';
+import { SharedIds } from './shared-ids.ts';
 import { BEAT_TTL_MS, type Beat, type BeatReply, type LiveRouter, type Store } from './store.ts';
 
 const BEAT_INTERVAL_MS = 1_000;
@@ -19,6 +23,10 @@ export type BeatEvents = {
   records(): readonly HealthRecord[];
   /** The store told records. */
   heard(records: readonly HealthRecord[]): void;
+  /** What this router knows of the quarantine, for a store that knows less, and of one that does. */
+  quarantine: Pick<QuarantineList, 'entries' | 'merge'>;
+  /** The store took what this beat told. */
+  taken(beat: Beat): void;
   replied(reply: BeatReply): void;
   unanswered(): void;
 };
@@ -29,6 +37,7 @@ export class Beats {
   readonly #log: Logger;
   readonly #events: BeatEvents;
   #known: { revision: number; incarnation: string | null } = { revision: 0, incarnation: null };
+  readonly #shared = new SharedIds();
   #routers: readonly LiveRouter[] = [];
   #held: readonly Held[] = [];
   #answeredAtMs: number | null = null;
@@ -65,6 +74,11 @@ export class Beats {
   /** Live routers as last known, this one included; empty before the first reply. */
   get routers(): readonly LiveRouter[] {
     return this.#routers;
+  }
+
+  /** IDs that more than one live router has had for long. */
+  get sharedIds(): readonly string[] {
+    return this.#shared.known;
   }
 
   /** Whether the store is led by a newer release, which this one leaves decisions to. */
@@ -128,27 +142,39 @@ export class Beats {
 
   /** One beat; to a store that lost its memory the records are brought back first. */
   async #exchange(): Promise<BeatReply> {
-    const message = this.#message();
-    const reply = await this.#store.beat(message);
-    this.refusals.told(message.refused);
+    // One that did not answer may come back without its last writes: it is to have them before it decides anything.
+    const known = this.#lost ? this.#events.records() : [];
+    if (known.length > 0) await this.#bring(known, []);
+    const reply = await this.#tell();
     if (!reply.behind && !this.#toRestore) return reply;
     // What it knows more of counts, too: where nothing has to be brought, the second reply does not repeat it.
     this.#events.heard(reply.records);
+    const { quarantine } = this.#events;
+    if (reply.behind) quarantine.merge(reply.quarantine ?? []);
     const records = this.#events.records();
     if (reply.behind)
       this.#log.warn({ records: records.length }, 'the store lacks records, bringing them back');
     else this.#log.info({ records: records.length }, 'bringing the store what was known without it');
-    await this.#bring(records);
+    // The list of a store that lost nothing stands as it is: who was let in again must not come back.
+    await this.#bring(records, reply.behind ? quarantine.entries : []);
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     // A stop takes the beat away: another one would have the store wait for a machine that is gone.
-    return this.#stopped ? reply : await this.#store.beat(this.#message());
+    return this.#stopped ? reply : await this.#tell();
   }
 
-  async #bring(records: readonly HealthRecord[]): Promise<void> {
+  async #tell(): Promise<BeatReply> {
+    const message = this.#message();
+    const reply = await this.#store.beat(message);
+    this.refusals.told(message.refused);
+    if (!reply.behind) this.#events.taken(message);
+    return reply;
+  }
+
+  async #bring(records: readonly HealthRecord[], quarantine: readonly QuarantineEntry[]): Promise<void> {
     // Before it waits: what is learnt meanwhile is not among these, and asks for another time.
     this.#toRestore = false;
     try {
-      await this.#store.restore(records, this.#known.revision);
+      await this.#store.restore(records, this.#known.revision, quarantine);
     } catch (error) {
       this.#toRestore = true;
       throw error;
@@ -171,6 +197,9 @@ export class Beats {
     this.#answeredAtMs = performance.now();
     this.#known = { revision: reply.revision, incarnation: reply.incarnation };
     this.#routers = reply.routers;
+    for (const id of this.#shared.look(reply.routers, performance.now())) {
+      this.#log.warn({ id }, 'two routers beat under one ROUTER_ID: they have one vote together');
+    }
     this.#reportHeld(reply.held);
     this.#reportPassive(reply.passive);
     this.#events.heard(reply.records);
@@ -178,11 +207,15 @@ export class Beats {
     if (this.#lacksSome(reply.records)) this.restoreSoon();
   }
 
-  /** Told of everything: whether that is less than is known here, because the store lost writes and went on without them. */
+  /** Told of everything: whether the store lost writes that are known here, and went on without them. */
   #lacksSome(told: readonly HealthRecord[]): boolean {
     if (told.length === 0) return false;
-    const epochs = new Map(told.map(({ home, epoch }) => [home, epoch]));
-    return this.#events.records().some(({ home, epoch }) => epoch > (epochs.get(home) ?? 0));
+    const byHome = new Map(told.map((record) => [record.home, record]));
+    return this.#events.records().some((known) => {
+      const stored = byHome.get(known.home);
+      if (stored === undefined || known.epoch > stored.epoch) return true;
+      return known.epoch === stored.epoch && !saysTheSame(known, stored);
+    });
   }
 
   #reportPassive(passive: boolean): void {

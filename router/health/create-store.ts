@@ -1,6 +1,6 @@
 // Which store the settings ask for: Redis where there is a URL, else one in this process.
-import { createInProcessStore } from './in-process-store.ts';
-import { createRedisStore } from './redis-store.ts';
+import { createInProcessStore } from './in-process/in-process-store.ts';
+import { createRedisStore } from './redis/redis-store.ts';
 import type { Store } from './store.ts';
 
 /** The in-process store serves one router: it shares nothing, and forgets everything at its end. */

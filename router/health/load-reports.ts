@@ -9,7 +9,7 @@ const INTERVAL_MS = 1_000;
  * for, must not read a thousand numbers more for each of them.
  */
 export class LoadReports {
-  readonly #router: string;
+  readonly #machine: string;
   readonly #store: Pick<Store, 'tellLoad'>;
   readonly #count: () => Iterable<HomeCount>;
   readonly #window = new LoadWindow();
@@ -17,8 +17,8 @@ export class LoadReports {
   #telling: Promise<void> | null = null;
 
   /** `count`: what was counted so far, asked once a second. */
-  constructor(router: string, store: Pick<Store, 'tellLoad'>, count: () => Iterable<HomeCount>) {
-    this.#router = router;
+  constructor(machine: string, store: Pick<Store, 'tellLoad'>, count: () => Iterable<HomeCount>) {
+    this.#machine = machine;
     this.#store = store;
     this.#count = count;
   }
@@ -39,7 +39,7 @@ export class LoadReports {
     if (loads === null || this.#telling !== null) return;
     // A store that does not answer is told of by the beat; what it keeps expires by itself.
     this.#telling = this.#store
-      .tellLoad(this.#router, loads)
+      .tellLoad(this.#machine, loads)
       .catch(() => undefined)
       .finally(() => (this.#telling = null));
   }

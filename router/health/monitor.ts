@@ -1,22 +1,31 @@
 // The health of the fleet as this router sees and shares it: cells watched, votes told, rules in force.
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { canFollow } from '../cut-over.ts';
+import { BucketCounts, type CellBuckets } from '../count-buckets.ts';
+import { findHome } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Names } from '../names.ts';
 import { Beats, type Message } from './beats.ts';
-import { steadyNow } from './cell-clock.ts';
-import type { OpinionState } from './opinion.ts';
-import type { ProbeResult } from './probe.ts';
+import { steadyNow } from './cells/cell-clock.ts';
+import { Confirmations } from './confirmations.ts';
+import { DeathWatch } from './cells/death-watch.ts';
+import type { OpinionState } from './cells/opinion.ts';
+import type { ProbeResult } from './cells/probe.ts';
+import { QuarantineList } from './quarantine-list.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
-import { Rules } from './rules.ts';
-import type { Store } from './store.ts';
-import { WatchedCell, type AnswerOutcome } from './watched-cell.ts';
+import { Rules } from './rules/rules.ts';
+import { machineName, type Store } from './store.ts';
+import type { InFlight } from './verdicts/suspects.ts';
+import { WatchedCell, type AnswerOutcome } from './cells/watched-cell.ts';
 
 /** A router that starts while the store is silent becomes ready without it after this long. */
 const STORE_SILENT_MS = 1_000;
 
 export class Monitor {
+  readonly quarantine = new QuarantineList();
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
@@ -24,10 +33,16 @@ export class Monitor {
   readonly #log: Logger;
   readonly #rules: Rules;
   readonly #beats: Beats;
+  readonly #confirmations: Confirmations;
+  readonly #counts = new BucketCounts();
+  readonly #deaths: DeathWatch;
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #lostListeners: ((cell: string) => void)[] = [];
+  /** A router that is restarted is another process, which the store must not take for the one before. */
+  readonly #process = randomUUID().slice(0, 8);
+  #inside: (cell: string) => readonly InFlight[] = () => [];
   #ready = false;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
@@ -40,24 +55,42 @@ export class Monitor {
       placement: fleets.active.placement,
       cellToken: config.CELL_TOKEN ?? null,
       snapshotFile: config.SNAPSHOT_FILE ?? null,
+      handoverMs: config.HANDOVER_MS,
       names,
       log,
     });
+    this.#deaths = new DeathWatch(lossMs(config), (cell) => this.#inside(cell));
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
       records: () => this.#rules.view.records,
-      heard: (records) => this.#rules.learn(records, this.#ready),
-      replied: ({ routers }) => {
-        fleets.consider(routers.map(({ fleetDigest }) => fleetDigest));
+      // The first ones stand at once: until then it is not known where those are at home who are being moved.
+      heard: (records) => this.#rules.learn(records, this.#ready && this.#rules.view.whole),
+      quarantine: this.quarantine,
+      taken: ({ accusations }) => this.#deaths.told(accusations),
+      replied: (reply) => {
+        this.#rules.toldAll();
+        fleets.consider(reply.routers.map(({ fleetDigest }) => fleetDigest));
+        this.quarantine.told(reply);
       },
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
       unanswered: () => fleets.consider([]),
     });
+    this.#confirmations = new Confirmations(() => this.#beats.soon());
+    this.#rules.onChange((records) => this.#confirmations.follow(records));
+    this.#rules.onReady((home, epoch) => this.#confirmations.ready(home, epoch));
     fleets.onActivate((fleet) => this.#watchCells(fleet));
     store.subscribe(
-      (records) => this.#rules.learn(records, this.#ready),
+      (records, revision, quarantine) => {
+        this.#rules.learn(records, this.#ready);
+        this.quarantine.apply(quarantine, revision);
+      },
       () => this.#beats.soon(),
     );
+  }
+
+  /** The name of this process in the store. */
+  get machine(): string {
+    return machineName({ router: this.#config.ROUTER_ID, process: this.#process });
   }
 
   start(): void {
@@ -70,11 +103,11 @@ export class Monitor {
     this.#beats.stop();
     // The cells stay known: requests that still come while the router closes go where they went before.
     await Promise.all([...this.#cells.values()].map((cell) => cell.stop()));
-    await this.#store.leave(this.#config.ROUTER_ID).catch(() => undefined);
+    await this.#store.leave(this.machine).catch(() => undefined);
     await this.#rules.close();
   }
 
-  /** Called with the records that changed, once this router goes by them. */
+  /** Called with the records that changed, once this router goes by them; at once with those that it starts with. */
   onRecords(listener: (records: readonly HealthRecord[]) => void): void {
     this.#rules.onChange(listener);
   }
@@ -87,6 +120,18 @@ export class Monitor {
   /** Called when this router finds a cell that it can not reach any more. */
   onLost(listener: (cell: string) => void): void {
     this.#lostListeners.push(listener);
+  }
+
+  /** `inside` answers who has requests in a cell now. */
+  whoIsInside(inside: (cell: string) => readonly InFlight[]): void {
+    this.#inside = inside;
+  }
+
+  /** This router has nothing inside the cell that loses tenants by the handover of this epoch, and nothing comes to be. */
+  confirmHeld(home: string, epoch: number): void {
+    // By an older fleet file it would not know where they are at home afterwards.
+    if (!canFollow(this.recordOf(home), this.#fleets.active.placement)) return;
+    this.#confirmations.held(home, epoch);
   }
 
   /** A record that the store answered an operator with. */
@@ -138,9 +183,14 @@ export class Monitor {
     return Math.max(1, this.#beats.routers.length);
   }
 
-  /** Their names; empty while the store has never answered. */
-  get routerIds(): readonly string[] {
-    return this.#beats.routers.map(({ id }) => id);
+  /** By what the store tells them apart; empty while the store has never answered. */
+  get machines(): readonly string[] {
+    return this.#beats.routers.map(({ name }) => name);
+  }
+
+  /** IDs under which more than one router has beaten for long: each is to have one of its own. */
+  get sharedIds(): readonly string[] {
+    return this.#beats.sharedIds;
   }
 
   /** Different fleet files that live routers have loaded, as last known: more than one is an alarm. */
@@ -205,6 +255,43 @@ export class Monitor {
     return this.#rules.view.recordOf(home);
   }
 
+  /** Whether all that happened to the home is known here, if it is only that nothing ever did. */
+  knows(home: string): boolean {
+    return this.#rules.view.whole || this.#rules.view.knows(home);
+  }
+
+  /** The home that its own cut-overs took a tenant to; null: it had none. */
+  movedTenant(tenant: string): string | null {
+    return this.#rules.view.movedTenant(tenant);
+  }
+
+  /** Whether a later generation than the fleet file in force knows may have taken the bucket from this home. */
+  isOvertaken(home: string, bucket: number): boolean {
+    return this.#rules.view.isOvertaken(home, bucket);
+  }
+
+  /** The home of a tenant of the fleet in force; null: nobody can tell whether it was moved from there. */
+  homeOf(tenant: string): string | null {
+    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
+    return 'refusal' in found ? null : found.home;
+  }
+
+  /** Whether the tenant is at a home from which it is to be cut over to this one. */
+  movesTo(tenant: string, to: string): boolean {
+    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
+    return 'movingTo' in found && found.movingTo === to;
+  }
+
+  /** The records of all homes that something was moved from, of some that have left the fleet as well. */
+  get movedFrom(): readonly HealthRecord[] {
+    return this.#rules.view.records.filter(({ moved }) => moved.length > 0);
+  }
+
+  /** How many buckets each cell is the home of, and how many are to be cut over from there; by what is known now. */
+  get buckets(): ReadonlyMap<string, CellBuckets> {
+    return this.#counts.now(this.#fleets.active.placement, this.#rules.view.moves, this);
+  }
+
   hasCell(cell: string): boolean {
     return this.#cells.has(cell);
   }
@@ -215,6 +302,10 @@ export class Monitor {
 
   observeAnswer(cell: string, outcome: AnswerOutcome, tenant: string | null): void {
     this.#cells.get(cell)?.observeAnswer(outcome, tenant);
+  }
+
+  observeBroken(cell: string, one: InFlight): void {
+    this.#deaths.broke(cell, one);
   }
 
   ownStandIn(home: string): string | null {
@@ -241,13 +332,21 @@ export class Monitor {
       const events = {
         turned: (turned: WatchedCell) => this.#turned(turned),
         probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
+        failsAlone: (failing: WatchedCell, tenant: string) => this.#failsAlone(failing, tenant),
       };
       this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#names, events));
     }
     this.#beats.soon();
   }
 
-  #turned({ id, state, vote, unreachable }: WatchedCell): void {
+  #failsAlone({ id }: WatchedCell, tenant: string): void {
+    this.#deaths.failsAlone({ cell: id, home: this.homeOf(tenant) ?? id, tenant });
+    this.#beats.soon();
+  }
+
+  #turned(cell: WatchedCell): void {
+    const { id, state, vote, unreachable } = cell;
+    this.#deaths.look(cell);
     const reason = vote?.opinion === 'down' ? vote.reason : undefined;
     this.#log[state === 'down' ? 'warn' : 'info'](
       { cell: id, opinion: state, reason },
@@ -257,12 +356,16 @@ export class Monitor {
     this.#beats.soon();
   }
 
-  #probed({ id, origin }: WatchedCell, { ok, told }: ProbeResult): void {
+  #probed(cell: WatchedCell, { ok, told }: ProbeResult): void {
+    const { id, origin } = cell;
+    // One that was found ill before turns out to be dead.
+    if (this.#deaths.look(cell)) this.#beats.soon();
     if (told !== null) {
       this.#rules.hear(id, told.rules);
       this.#rules.reconcile(id, origin, told.epochs);
     }
-    if (this.#allProbed && this.#rules.adoptShown()) this.#beats.restoreSoon();
+    if (this.#allProbed && this.#rules.adoptShown((cell) => this.isUnreachable(cell)))
+      this.#beats.restoreSoon();
     for (const listener of this.#probeListeners) listener(id, ok);
   }
 
@@ -270,19 +373,31 @@ export class Monitor {
     const votes: Record<string, Vote> = {};
     for (const [id, { vote }] of this.#cells) if (vote !== undefined) votes[id] = vote;
     const { placement, cells } = this.#fleets.active;
+    const weights = this.#counts.lately(placement, this.#rules.view.moves, this);
+    const accusations = this.#deaths.pending;
     return {
       router: this.#config.ROUTER_ID,
+      process: this.#process,
       fleetDigest: this.#fleets.loadedDigest,
       votes,
       homes: placement.cells.map((home) => ({
         home,
         neighbour: placement.neighbourOf(home),
-        buckets: placement.bucketsOf(home),
+        buckets: weights.get(home)?.owned ?? 0,
         zone: cells.get(home)?.zone ?? null,
       })),
       minDwellMs: this.#config.MIN_DWELL_MS,
       neighbourLostMs: this.#config.NEIGHBOUR_LOST_MS,
       maxFailedOver: this.#config.MAX_FAILED_OVER,
+      handoverMs: this.#config.HANDOVER_MS,
+      fleetInForce: this.#fleets.loadedDigest === this.#fleets.active.digest,
+      confirmations: this.#confirmations.told,
+      ...(accusations === undefined ? {} : { accusations }),
     };
   }
+}
+
+/** However little traffic a cell has, probes find it lost within this time of its death. */
+function lossMs({ FALL, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS }: Config): number {
+  return (FALL + 1) * (PROBE_INTERVAL_MS + PROBE_TIMEOUT_MS);
 }

@@ -1,6 +1,10 @@
 // The words of health: what a vote, a record and an event hold. Types only.
 
-/** `serving`: home serves all of its tenants · `failed-over`: the neighbour stands in on a verdict. */
+/**
+ * `serving`: home serves its tenants, but for a share or pins that somebody sent away on purpose · `failed-over`: the
+ * neighbour stands in on a verdict, or forced by hand · `returning`: on its way home, in steps · `drained`: all of its
+ * tenants are away on purpose.
+ */
 export type CellState = 'serving' | 'failed-over' | 'returning' | 'drained';
 
 /** Why a record changed. */
@@ -25,25 +29,64 @@ export type HealthRecord = {
   state: CellState;
   /** `closing` only while a planned change of server is under way. */
   phase: 'open' | 'closing';
-  /** The cell that serves the share of `home`'s tenants that is away, or `home` itself. */
+  /** The cell that serves the share of `home`'s tenants that is away, or `home` itself where the share is 0. */
   target: string;
   /** Grows by one with every change of who serves `home`'s tenants. First 1. */
   epoch: number;
   /** Percentage (0–100) of `home`'s tenants that are away at the neighbour. */
   share: number;
+  /** The share before the last change: in `closing`, whose tenants change is told by the two. */
   shareBefore: number;
-  /** Number of the planned change under way, else null. */
+  /** Number of the planned change under way, kept until the share is 0 or 100 again, else null: it deals the slots. */
   operation: number | null;
   position: string | null;
-  /** Epoch milliseconds, or null. */
+  /** When what an operator did to the share ends by itself, in epoch milliseconds, or null. */
   deadline: number | null;
-  /** When the state began, in epoch milliseconds of the store's clock; null: never changed. */
+  /** When it last changed, in epoch milliseconds of the store's clock; null: never. */
   since: number | null;
   cause: Cause | null;
-  /** Run-time pins of this home's tenants: tenant → cell. */
-  pins: Record<string, string>;
-  /** Bucket ranges `[from, to]` whose cut-over is recorded. */
-  moved: [number, number][];
+  /** Run-time pins of this home's tenants, to the home or to its neighbour. */
+  pins: Record<string, Pin>;
+  /** What was cut over to another home. */
+  moved: Moved[];
+  /** In `closing`: the tenants and buckets that change cell beside the share; all other fields say what they change to. */
+  changing: Changing | null;
+  /** When it last came home after a failover by verdict, in milliseconds of the store's clock; null: never, or nobody knows. */
+  returned: number | null;
+  /** How often in a row it had to go back to its neighbour soon after its way home began: each doubles the dwell. */
+  relapses: number;
+  /** How many handovers in a row were undone: each doubles the wait for the next automatic one. */
+  undone: number;
+  /** The store's own account of a handover, in `closing` alone. */
+  handover: Handover | null;
+};
+
+/** A record as cells are brought it: without what is the routers' and the store's own. */
+export type Rule = Omit<HealthRecord, 'since' | 'cause' | 'returned' | 'relapses' | 'undone' | 'handover'>;
+
+/** `until`: epoch milliseconds; then the tenant goes where the others of its home are. */
+export type Pin = { cell: string; until: number };
+
+/**
+ * `buckets`: the first and the last of a range; `generation`: how many generations the fleet file had then. A tenant is one
+ * whose pin in the fleet file was unsettled.
+ */
+export type Moved =
+  | { buckets: [number, number]; to: string; generation: number }
+  | { tenant: string; to: string };
+
+export type Changing = { tenants: string[]; buckets: [number, number][] };
+
+/** What an undo puts back, and what the events of the end will say. */
+export type Handover = {
+  /** Undone when it is not open by then; epoch milliseconds of the store's clock. */
+  until: number;
+  /** `quorum` for an automatic one. */
+  actor: string;
+  reason: string;
+  /** The home that gains what is cut over, else null. */
+  to: string | null;
+  from: Pick<HealthRecord, 'state' | 'target' | 'operation' | 'deadline' | 'cause' | 'pins' | 'moved'>;
 };
 
 /** Evidence classes of a vote: what a machine saw. `self-declared` is the cell's own `status: down`. */
@@ -116,5 +159,10 @@ export function initialRecord(home: string, neighbour: string | null): HealthRec
     cause: null,
     pins: {},
     moved: [],
+    changing: null,
+    returned: null,
+    relapses: 0,
+    undone: 0,
+    handover: null,
   };
 }

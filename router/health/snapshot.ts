@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { HealthRecord } from './record.ts';
-import { readRecord } from './wire.ts';
+import { readRecord } from './redis/wire.ts';
 
 export class Snapshot {
   readonly #path: string;
@@ -17,12 +17,16 @@ export class Snapshot {
     this.#log = log;
   }
 
-  /** The records in the file that are well formed; none where there is no file, or nothing of use in it. */
-  read(): HealthRecord[] {
+  /**
+   * The records in the file that are well formed; none where there is no file, or nothing of use in it. `whole`: these
+   * are all that there were, so that nothing had happened to any other home.
+   */
+  read(): { records: HealthRecord[]; whole: boolean } {
     try {
       const content = JSON.parse(readFileSync(this.#path, 'utf8')) as { records?: unknown };
       if (!Array.isArray(content.records)) throw new TypeError('no records');
-      return content.records.map((one) => readRecord(JSON.stringify(one))).filter((one) => one !== null);
+      const read = content.records.map((one) => readRecord(JSON.stringify(one)));
+      return { records: read.filter((one) => one !== null), whole: !read.includes(null) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#log.warn(
@@ -30,7 +34,7 @@ export class Snapshot {
           'snapshot can not be read',
         );
       }
-      return [];
+      return { records: [], whole: false };
     }
   }
 

@@ -1,6 +1,13 @@
 // The seam between the routers and what they share. Two stores live behind it: Redis, and one in this process.
 import type { HomeLoad } from './load.ts';
-import type { HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
+import type {
+  QuarantineChange,
+  QuarantineEntry,
+  QuarantineWish,
+  ReleaseWish,
+} from './verdicts/quarantine.ts';
+import type { Cause, HealthEvent, HealthRecord, Held, HomeRule, Vote } from './record.ts';
+import type { Accusations } from './verdicts/suspects.ts';
 
 /**
  * A machine counts while its last beat is younger than this: two beats may be lost. A little less than 3 s, so that a
@@ -15,7 +22,7 @@ export const LOAD_TTL_MS = 5_000;
  * How the machines and the shared state speak to each other. A state is led by the newest protocol that all live
  * machines speak; a release that speaks only an older one votes and reads, and leaves decisions to the others.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** A beat brings this many marks of refusals at most; what is more is dropped. */
 export const MARKS_MAX = 2_000;
@@ -33,6 +40,11 @@ export type Refusals = {
 export type Beat = {
   /** `ROUTER_ID`: stable and unique. */
   router: string;
+  /**
+   * A random name of this process. It confirms for itself, and is a machine beside an earlier process of the same router
+   * until that has left, or fallen silent; but the two have one vote, that of the one that beat last. Absent: none is told.
+   */
+  process?: string;
   /** Digest of the fleet file this machine has loaded. */
   fleetDigest: string;
   /** The machine's opinion per cell; a cell without an opinion yet is absent. */
@@ -45,22 +57,55 @@ export type Beat = {
   neighbourLostMs: number;
   /** `MAX_FAILED_OVER`: the ratio (0–1) of the fleet's weight that may be failed over by verdict at once. */
   maxFailedOver: number;
+  /** `HANDOVER_MS`: how long a handover may be closing. */
+  handoverMs: number;
+  /** Whether the file of `fleetDigest` is in force here: `homes` are those of the fleet in force. */
+  fleetInForce: boolean;
+  /** How far this machine is with each handover that it knows of. */
+  confirmations: Record<string, Confirmation>;
   /** Safe to bring again when a beat was not answered. */
   refused: readonly Refusals[];
+  /** Which tenants may have killed a cell, or fail alone; absent: none. Safe to bring again. */
+  accusations?: Accusations;
   /** The newest `revision` this machine has seen; 0 at start. */
   knownRevision: number;
   /** The store's `incarnation` that `knownRevision` belongs to; null at start. */
   knownIncarnation: string | null;
 };
 
+/** By what the store tells processes apart; a router's ID holds no space. */
+export function machineName({ router, process }: Pick<Beat, 'router' | 'process'>): string {
+  return process === undefined ? router : `${router} ${process}`;
+}
+
+/** `ROUTER_ID` of a machine by its name. */
+export function routerOf(name: string): string {
+  const [router = name] = name.split(' ', 1);
+  return router;
+}
+
+/** What a machine says of one home's handover. */
+export type Confirmation = {
+  /** The epoch of the closing record that it speaks of. */
+  epoch: number;
+  /** It holds the requests of the tenants that change, and has none of theirs inside the cell that loses them. */
+  held: boolean;
+  /** The cells took the rule: the losing one refuses these tenants, the gaining one has applied its position. */
+  ready: boolean;
+};
+
 export type BeatReply = {
-  /** Grows by one with every changed record. */
+  /** Epoch milliseconds of the store's clock, as it answered. */
+  storeMs: number;
+  /** Grows by one with every changed record, and with every change of the quarantine. */
   revision: number;
   /** A random name the store gives itself when it is empty: another one means that it was emptied meanwhile. */
   incarnation: string;
   /** All records when revision or incarnation differ from the known ones, else none. */
   records: HealthRecord[];
-  /** The machines that beat within `BEAT_TTL_MS`, this one included, by name. */
+  /** The whole quarantine when revision or incarnation differ from the known ones, else null: it is as it was. */
+  quarantine: QuarantineEntry[] | null;
+  /** The processes that beat within `BEAT_TTL_MS`, this one included, by name. */
   routers: LiveRouter[];
   /** Homes that are down and held back all the same, by name: each is an alarm. */
   held: Held[];
@@ -75,7 +120,10 @@ export type BeatReply = {
 };
 
 export type LiveRouter = {
+  /** `ROUTER_ID`; two processes may have the same. */
   id: string;
+  /** As `machineName` makes it. */
+  name: string;
   fleetDigest: string;
   /** How long ago it beat, in milliseconds; 0 for the one that asks. */
   ageMs: number;
@@ -98,17 +146,76 @@ export type FailOver = {
   override: readonly string[];
 };
 
-/** `target-up`: the neighbour is up by majority · `target-not-drained`: nobody emptied it on purpose. */
-export type SafetyRule = 'target-up' | 'target-not-drained';
+/**
+ * `target-up`: the cell that gains tenants is up by majority · `target-not-drained`: nobody emptied it on purpose ·
+ * `caught-up`: a home that takes tenants back has all that its neighbour wrote.
+ */
+export type SafetyRule = 'target-up' | 'target-not-drained' | 'caught-up';
 
 /**
  * `not-found`: no live machine has heard of the home · `target-away`: the neighbour's own tenants are at the home.
  * `rule` names the safety rule to overrule, where one can be.
  */
 export type FailOverRefusal =
-  | { refused: 'already-away'; rule: null; record: HealthRecord }
   | { refused: 'not-found' | 'no-neighbour' | 'target-away'; rule: null }
   | { refused: 'target-down' | 'target-drained'; rule: SafetyRule };
+
+/** What is to change, on purpose, by a handover. */
+export type Wish =
+  /** `percent` (0–100, whole) of the home's tenants away. */
+  | { kind: 'share'; percent: number }
+  /** One tenant at the home or at its neighbour, whatever the share; null: where the others are. */
+  | { kind: 'pin'; tenant: string; cell: string | null }
+  /** Another home. `generation`: how many the fleet file has. */
+  | { kind: 'cut-over'; to: string; buckets: [number, number][]; tenants: string[]; generation: number };
+
+/** A planned change that an operator, or what works for one, wants. */
+export type Change = {
+  home: string;
+  /** By the fleet file; null: there is none. A record's own goes before it. */
+  neighbour: string | null;
+  wish: Wish;
+  cause: Extract<Cause, 'operator' | 'rollout' | 'move'>;
+  actor: string;
+  reason: string;
+  owner: string;
+  /** After this a share, or a pin, ends by itself. */
+  expiresInMs: number;
+  handoverMs: number;
+  /** Safety rules that are overruled, by name. */
+  override: readonly string[];
+};
+
+/**
+ * `handover-under-way`: another one of this home, or of the home that gains, is closing: ask again · `already-away`: a part of
+ * it can not be sent away, for it is failed over or on its way home; or pinned, for all of it is away · `old-routers`: a live router does not speak of handovers ·
+ * `warming-up`: the machines are not all heard yet, ask again · `not-at-home`: a cut-over needs both homes
+ * serving, with nobody away · `too-many-pins`, `too-many-moves`: of one home · `third-cell`: a pin to neither the home nor its
+ * neighbour.
+ */
+export type ChangeRefusal =
+  | {
+      refused:
+        | 'not-found'
+        | 'no-neighbour'
+        | 'target-away'
+        | 'handover-under-way'
+        | 'already-away'
+        | 'old-routers'
+        | 'warming-up'
+        | 'not-at-home'
+        | 'third-cell'
+        | 'too-many-pins'
+        | 'too-many-moves';
+      rule: null;
+    }
+  | { refused: 'target-down' | 'target-drained' | 'not-caught-up'; rule: SafetyRule };
+
+export type ChangeListener = (
+  records: HealthRecord[],
+  revision: number,
+  quarantine: readonly QuarantineChange[],
+) => void;
 
 /**
  * Where votes become verdicts. Every call rejects within a bound of its own when the store does not answer
@@ -119,26 +226,59 @@ export interface Store {
   /** Takes the machine's votes, drops machines that stopped beating, decides, and answers what is now true. */
   beat(beat: Beat): Promise<BeatReply>;
   /**
-   * Forces a failover at once, whatever the votes and the budget say, until it expires. Asked again it changes nothing:
-   * `already-away`, with the record as it is. Rejects with `StoreUnavailable`, too, while the store is behind or passive.
+   * Forces a failover at once, whatever the votes and the budget say, until it expires. Where all of the home is away
+   * already, by whatever, nobody moves, and its end is the operator's from now on. Rejects with `StoreUnavailable`, too,
+   * while the store is behind or passive.
    */
   failOver(wish: FailOver): Promise<{ record: HealthRecord } | FailOverRefusal>;
-  /** Brings whole records back: for each home the higher epoch stands. `revision` becomes at least `revision`. */
-  restore(records: readonly HealthRecord[], revision: number): Promise<void>;
-  /** Takes the machine's beat and load away at once: a clean stop leaves no vote behind. */
-  leave(router: string): Promise<void>;
+  /**
+   * Begins a handover, and answers with the closing record; beats open or undo it. Where no tenant changes cell (the same
+   * share or pin again, with another end) the record is open at once.
+   */
+  change(change: Change): Promise<{ record: HealthRecord } | ChangeRefusal>;
+  /** Refuses a tenant, until it expires. Rejects with `StoreUnavailable`, too, while the store is behind or passive. */
+  quarantine(wish: QuarantineWish): Promise<{ entry: QuarantineEntry } | { refused: 'too-many' }>;
+  /** Lets a tenant in again; answers with the entry that is gone. Rejects as `quarantine` does. */
+  unquarantine(wish: ReleaseWish): Promise<{ entry: QuarantineEntry } | { refused: 'not-found' }>;
+  /**
+   * Brings whole records back: for each home the higher epoch stands. Of one that was given twice, what the store has does,
+   * at the next one. `revision` becomes at least `revision`. Tenants of
+   * `quarantine` that are not refused there are again, if their time is not over.
+   */
+  restore(
+    records: readonly HealthRecord[],
+    revision: number,
+    quarantine?: readonly QuarantineEntry[],
+  ): Promise<void>;
+  /** Takes the machine's beat and load away at once, by its `machineName`: a clean stop leaves no vote behind. */
+  leave(machine: string): Promise<void>;
   /** Keeps what this machine's own requests load each home with, until `LOAD_TTL_MS` later. Homes without load are absent. */
-  tellLoad(router: string, loads: readonly HomeLoad[]): Promise<void>;
+  tellLoad(machine: string, loads: readonly HomeLoad[]): Promise<void>;
   /** What these machines told last. One that told nothing lately, or nothing that can be read, is absent. */
-  loads(routers: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
+  loads(machines: readonly string[]): Promise<Map<string, readonly HomeLoad[]>>;
   /** Newest first. `after`: an event id; only newer ones are returned. */
   events(limit: number, after?: string): Promise<HealthEvent[]>;
-  /** Is called with each changed record as soon as it is known, and with `stale` when some may have been missed. */
-  subscribe(onChange: (records: HealthRecord[], revision: number) => void, onStale: () => void): void;
+  /**
+   * Is called with each changed record, and each change of the quarantine, as soon as it is known, and with `stale` when
+   * some may have been missed.
+   */
+  subscribe(onChange: ChangeListener, onStale: () => void): void;
   close(): Promise<void>;
 }
 
-/** The store did not answer in time, or refused. The message names no address and no secret. */
+/**
+ * `silent`: it did not answer, or with nothing that can be read · `behind`: it lost records and has not got them back yet ·
+ * `passive`: a newer release leads it · `untold`: it began a handover, and nobody told in time how that ended.
+ */
+export type StoreTrouble = 'silent' | 'behind' | 'passive' | 'untold';
+
+/** The store did not answer in time, or may not decide. The message names no address and no secret. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
+  readonly trouble: StoreTrouble;
+
+  constructor(message: string, trouble: StoreTrouble = 'silent') {
+    super(message);
+    this.trouble = trouble;
+  }
 }

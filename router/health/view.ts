@@ -1,6 +1,7 @@
 // What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
 import { isDeepStrictEqual } from 'node:util';
 import type { Placement } from '../placement/placement.ts';
+import { rangesBeyond, tenantHomes, type Range } from './verdicts/moved.ts';
 import { initialRecord, type HealthRecord } from './record.ts';
 
 export class HealthView {
@@ -8,6 +9,11 @@ export class HealthView {
   /** Per cell of the fleet the record to act on: the stored one, or the initial one where nothing ever happened. */
   #inForce = new Map<string, HealthRecord>();
   #rules = new Map<string, HealthRecord[]>();
+  #tenantHomes: ReadonlyMap<string, string> = new Map();
+  /** Home → the ranges that were cut over from it by generations which the placement does not have; mostly none. */
+  #overtaken: ReadonlyMap<string, readonly Range[]> = new Map();
+  #whole = false;
+  #moves = 0;
   #placement: Placement;
 
   constructor(placement: Placement) {
@@ -28,6 +34,8 @@ export class HealthView {
     const newer = new Map<string, HealthRecord>();
     for (const record of records) {
       if (!this.isNewer(record) && !(provisional.has(record.home) && this.#isAnother(record))) continue;
+      const before = this.#records.get(record.home)?.moved.length ?? 0;
+      if (before + record.moved.length > 0) this.#moves += 1;
       this.#records.set(record.home, record);
       newer.set(record.home, record);
     }
@@ -47,6 +55,33 @@ export class HealthView {
   /** Whether anything was ever told of this home; if not, it has only ever served itself as far as is known. */
   knows(home: string): boolean {
     return this.#records.has(home);
+  }
+
+  /** From now on a home without a record is one to which nothing ever happened: all records were told. */
+  becomeWhole(): void {
+    this.#whole = true;
+  }
+
+  /** Whether all records were told at least once, by the store or by what an earlier router kept. */
+  get whole(): boolean {
+    return this.#whole;
+  }
+
+  /** The home that its own cut-overs took a tenant to; null: it had none, or to a cell that is not in the fleet any more. */
+  movedTenant(tenant: string): string | null {
+    const home = this.#tenantHomes.get(tenant);
+    return home !== undefined && this.has(home) ? home : null;
+  }
+
+  /** Whether a generation that the placement does not have may have taken the bucket from this home. */
+  isOvertaken(home: string, bucket: number): boolean {
+    if (this.#overtaken.size === 0) return false;
+    return this.#overtaken.get(home)?.some(([from, to]) => bucket >= from && bucket <= to) ?? false;
+  }
+
+  /** Grows whenever what was cut over may have changed. */
+  get moves(): number {
+    return this.#moves;
   }
 
   /** The records to act on that concern a cell: its own, and those of the homes it stands in for. */
@@ -70,12 +105,14 @@ export class HealthView {
   }
 
   #rebuild(): void {
+    // Of all homes, also of those that have left the fleet.
+    this.#tenantHomes = tenantHomes(this.#records.values());
+    this.#overtaken = rangesBeyond(this.#records.values(), this.#placement.generations);
     this.#inForce = new Map(
       this.#placement.cells.map((home) => {
-        const neighbour = this.#placement.neighbourOf(home);
-        const record = this.#records.get(home) ?? initialRecord(home, neighbour);
-        // While a home serves, its neighbour is the file's; while it is away, the one that stands in for it.
-        return [home, record.state === 'serving' ? { ...record, neighbour } : record];
+        // A record's own neighbour is in force: what the file says becomes the record's when the store changes it.
+        const record = this.#records.get(home) ?? initialRecord(home, this.#placement.neighbourOf(home));
+        return [home, record];
       }),
     );
     this.#rules = new Map();

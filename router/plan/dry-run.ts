@@ -1,13 +1,15 @@
 // The dry run of a new fleet file: what it moves, whose neighbour changes, and whether losing a cell is then borne. Pure.
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Load } from '../health/load.ts';
+import type { HealthRecord } from '../health/record.ts';
 import { membersOf } from '../placement/history.ts';
 import { rewritten } from './append-only.ts';
 import { percentOf } from './loads.ts';
+import { finalBuckets, homesOf, type Homes } from './homes.ts';
 import {
   bucketMoves,
-  finalBuckets,
   loadsAfter,
+  takenBack,
   tenantMoves,
   type BucketMove,
   type TenantMove,
@@ -45,45 +47,73 @@ export type DryRun = {
 /** The part of a fleet that the dry run needs. */
 export type PlannedFleet = Pick<Fleet, 'digest' | 'cells' | 'history' | 'placement'>;
 
-/** `standings` and `loads` as they are now, by cell of the old fleet; `loads` null: not known. */
+/**
+ * `standings` and `loads` as they are now, by cell of the old fleet; `loads` null: not known. `records`: at least those
+ * of homes that something was moved from.
+ */
 export function dryRun(
   before: PlannedFleet,
   after: PlannedFleet,
   standings: ReadonlyMap<string, Standing>,
   loads: ReadonlyMap<string, Load> | null,
+  records: readonly HealthRecord[],
 ): DryRun {
-  const [old, next] = [before.placement, after.placement];
+  const old = homesOf(before.placement, records);
+  const next = homesOf(after.placement, records);
   const members = membersOf(before.history);
   const nextMembers = membersOf(after.history);
-  const moved = loads === null ? null : loadsAfter(old, next, loads);
+  const moved = loads === null ? null : loadsAfter(old, next, after.placement.cells, loads);
   const buckets = bucketMoves(old, next);
-  const cells = planRows(pictureAfter(after, nextMembers, moved));
+  const cells = planRows(pictureAfter(after, next, nextMembers, moved));
   const history = rewritten(before.history, after.history).map((detail): Violation => ({
     cell: null,
     rule: 'history-changed',
     detail,
   }));
+  const backs = takenBack(old, next).map(({ from, to, buckets }): Violation => ({
+    cell: to,
+    rule: 'taken-back',
+    detail: `${buckets} buckets that were cut over to ${from} would be at home here again`,
+  }));
+  const pins = tenantMoves(old, next, new Set([...before.history.pins.keys(), ...after.history.pins.keys()]));
   return {
     digest: { before: before.digest, after: after.digest },
     added: nextMembers.filter((cell) => !members.includes(cell)),
     removed: members.filter((cell) => !nextMembers.includes(cell)),
     movedBuckets: buckets.moved,
     moves: buckets.moves,
-    pins: tenantMoves(old, next, new Set([...before.history.pins.keys(), ...after.history.pins.keys()])),
+    pins,
     neighbours: neighbourChanges(before, after, standings),
     loads: loadChanges(before, after, loads, moved),
     cells,
-    violations: [...history, ...cells.flatMap(({ violations }) => violations)],
+    violations: [
+      ...history,
+      ...backs,
+      ...movedAtOnce(after, pins),
+      ...cells.flatMap(({ violations }) => violations),
+    ],
   };
+}
+
+/** What an unsettled pin must never do: an old cut-over of the tenant is still on record, or its settled pin is gone. */
+function movedAtOnce({ history }: PlannedFleet, moves: readonly TenantMove[]): Violation[] {
+  return moves
+    .filter(({ tenant, at }) => at === 'activation' && history.pins.get(tenant)?.settled === false)
+    .map(({ tenant, to }) => ({
+      cell: to,
+      rule: 'moved-at-once',
+      detail: `${tenant} would be at home here at once, though its pin is not settled`,
+    }));
 }
 
 /** Everybody up and at home: what is wrong today must not hide, or be taken for, what the file does. */
 function pictureAfter(
   { cells, placement }: PlannedFleet,
+  homes: Homes,
   members: readonly string[],
   loads: ReadonlyMap<string, Load> | null,
 ): Picture {
-  const buckets = finalBuckets(placement);
+  const buckets = finalBuckets(homes);
   return {
     cells: members,
     declared: cells,

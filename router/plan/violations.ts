@@ -15,7 +15,11 @@ export type Rule =
   /** Not all routers told their load: whether a neighbour can carry a cell is not known. */
   | 'load-unknown'
   /** Of a new file: it changes what the history was, and may move what nobody meant to move. */
-  | 'history-changed';
+  | 'history-changed'
+  /** Of a new file: buckets would be at home again where a cut-over took them from, without another one. */
+  | 'taken-back'
+  /** Of a new file: a tenant moves when it takes effect, though its pin is not settled. */
+  | 'moved-at-once';
 
 /** `cell`: which one's loss it concerns; null: none alone. */
 export type Violation = { cell: string | null; rule: Rule; detail: string };

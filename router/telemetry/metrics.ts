@@ -8,6 +8,10 @@ import type { Lanes } from '../lanes.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import type { RefusalCode } from '../errors.ts';
 
+/** Up to the longest hold by default, close together where handovers are. */
+const HOLD_SECONDS = [
+  0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
+];
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class Metrics {
@@ -29,6 +33,13 @@ export class Metrics {
     name: 'cellgate_refusals_total',
     help: 'Requests that the router refused by itself, by code.',
     labelNames: ['code'] as const,
+    registers: [this.registry],
+  });
+  readonly #holdSeconds = new Histogram({
+    name: 'cellgate_hold_seconds',
+    help: 'Seconds for which a request was held, by what for: a verdict, the end of a handover, or room in a cell.',
+    labelNames: ['kind'] as const,
+    buckets: HOLD_SECONDS,
     registers: [this.registry],
   });
   readonly #clientsGone = new Counter({
@@ -68,6 +79,9 @@ export class Metrics {
     this.#observeHolds(parts.holds);
     this.#observeStore(parts.monitor, parts.fleets);
     this.#observeVerdicts(parts.monitor);
+    this.#gauge('cellgate_quarantined_tenants', 'Tenants that are refused now.', [], (gauge) =>
+      gauge.set(parts.monitor.quarantine.entries.length),
+    );
   }
 
   /** `count` answers how many connections clients have open. */
@@ -107,9 +121,21 @@ export class Metrics {
       for (const home of fleets.active.placement.cells) gauge.set({ home }, monitor.recordOf(home).epoch);
     });
     this.#gauge('cellgate_home_buckets', 'Buckets whose home is this cell.', ['home'], (gauge) => {
-      for (const home of fleets.active.placement.cells)
-        gauge.set({ home }, fleets.active.placement.bucketsOf(home));
+      for (const [home, { owned }] of monitor.buckets) gauge.set({ home }, owned);
     });
+    this.#gauge(
+      'cellgate_home_moving_buckets',
+      'Buckets whose home is this cell, and which are still to be cut over to another one.',
+      ['home'],
+      (gauge) => {
+        for (const [home, { moving }] of monitor.buckets) {
+          gauge.set(
+            { home },
+            Object.values(moving).reduce((sum, count) => sum + count, 0),
+          );
+        }
+      },
+    );
   }
 
   #observeLanes(lanes: Lanes): void {
@@ -162,9 +188,10 @@ export class Metrics {
   }
 
   #observeHolds(holds: Holds): void {
+    holds.onOver((kind, ms) => this.#holdSeconds.observe({ kind }, ms / 1000));
     this.#gauge(
       'cellgate_held_requests',
-      'Requests that wait for a verdict on a cell, or for room after it.',
+      'Requests that wait for a verdict on a cell or for room after it; `moving:` and a home: for the end of its handover.',
       ['cell'],
       (gauge) => {
         for (const { cell, count } of holds.waiting()) gauge.set({ cell }, count);
@@ -203,6 +230,14 @@ export class Metrics {
       [],
       (gauge) => {
         gauge.set(monitor.liveRouters);
+      },
+    );
+    this.#gauge(
+      'cellgate_router_ids_shared',
+      'Router IDs under which two processes have beaten for longer than a restart explains: more than 0 for long is an alarm.',
+      [],
+      (gauge) => {
+        gauge.set(monitor.sharedIds.length);
       },
     );
     this.#gauge(

@@ -5,7 +5,7 @@ import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import { misdirects, startFencedCell, type FencedCell, type Rule } from '../support/fenced-cell.ts';
 import { awayRecord, homesOf, machineOf } from '../support/machine.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { initialRecord } from '../../router/health/record.ts';
 import { misdirects, startFencedCell, type FencedCell } from '../support/fenced-cell.ts';
 import { awayRecord } from '../support/machine.ts';
@@ -85,9 +85,15 @@ test('each change is brought to both, and a cell that was away gets it when it a
   expect(b.rules.get('cell-a')).toMatchObject({ state: 'failed-over', target: 'cell-b', share: 100 });
   a.forget();
   await a.reopen();
-  await until('home serves again', async () => (await explain('acme')).cell === 'cell-a');
-  await untilEpochs([a, b], { 'cell-a': 3, 'cell-b': 1 });
-  expect(a.rules.get('cell-a')).toMatchObject({ state: 'serving', target: 'cell-a' });
+  // Three handovers bring a tenth of its tenants home, then half, then all.
+  await untilEpochs([a, b], { 'cell-a': 8, 'cell-b': 1 });
+  expect(a.rules.get('cell-a')).toMatchObject({
+    state: 'serving',
+    phase: 'open',
+    target: 'cell-a',
+    share: 0,
+  });
+  expect((await explain('acme')).cell).toBe('cell-a');
 });
 
 test('a cell that restarted and knows nothing is brought everything again', async () => {
@@ -169,7 +175,7 @@ test('a second 421 is a 503, and the client never hears of either', async () => 
 
 test('a rule that no router ever hears of costs the requests that asked for it alone', async () => {
   const [{ env }, [a, b]] = await Promise.all([sharedStore(), fenced()]);
-  const { send } = await routed([a, b], { ...env, HOLD_MS: '2500', FALL: '1' });
+  const { send } = await routed([a, b], { ...env, HOLD_MS: '2500', HANDOVER_MS: '1000', FALL: '1' });
   refusesFirst(a, Number.MAX_SAFE_INTEGER, 1);
   expect(told(await send('acme'))).toEqual([503, 'cell-unavailable']);
   await a.die();
@@ -204,6 +210,7 @@ test('cells are shown the token, and no log has it', async () => {
 
 test('a cell that does not take the token’s rules is told of, and its tenants are served all the same', async () => {
   const [a, b] = await fenced('another-secret');
+  a.show([initialRecord('cell-a', 'cell-b')]);
   const { router, send } = await routed([a, b], { CELL_TOKEN: TOKEN });
   await until('it is told', () =>
     router.logs.some(({ msg, status }) => msg === 'cell refused a rule' && status === 401),

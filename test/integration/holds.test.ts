@@ -209,7 +209,7 @@ test('while a failover is held back nobody waits for it, and the refusal says wh
 
 test('a wait without a verdict ends in a refusal, and the next request is not held at all', async () => {
   const [a, b] = await stubs();
-  const { setting } = await quorum([a, b], { HOLD_MS: '600' });
+  const { setting } = await quorum([a, b], { HOLD_MS: '1600', HANDOVER_MS: '100' });
   const { send, untilHeld, gauge } = setting;
   await a.die();
   const first = send('acme');

@@ -1,6 +1,6 @@
-// What becomes of the shared store when Redis is gone, frozen, slow, empty, or holds what nobody should have written.
+// What becomes of the shared store when Redis is gone, frozen, slow or empty, or holds keys and messages of somebody else.
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { StoreUnavailable } from '../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
@@ -174,51 +174,6 @@ test('a subscriber whose Redis was frozen is connected anew', async () => {
   await redis.kill('SIGCONT');
   await until('it is subscribed again', () => stale > 1);
 });
-
-test.each([
-  ['no JSON', 'hello'],
-  ['no record', '{}'],
-  ['the record of another home', JSON.stringify(awayRecord('cell-b', 'cell-a', 9))],
-  [
-    'a target that is neither home nor neighbour',
-    JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), target: 'x' }),
-  ],
-  ['an epoch that is no number', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), epoch: '9' })],
-  [
-    'no more than who serves it',
-    '{"home":"cell-a","neighbour":"cell-b","state":"failed-over","target":"cell-b","epoch":9}',
-  ],
-  ['a share beyond all', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), share: 101 })],
-  ['a list that is none', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), moved: 'x' })],
-  ['a time without a number', JSON.stringify({ ...awayRecord('cell-a', 'cell-b', 9), since: 'then' })],
-  [
-    'an epoch without end',
-    JSON.stringify(awayRecord('cell-a', 'cell-b', 9)).replace('"epoch":9', '"epoch":1e999'),
-  ],
-])('a damaged record counts as lost, and is brought back: %s', async (_, damage) => {
-  const r1 = machine(open());
-  await r1.beat(A_DOWN);
-  await ask(`HSET ${STATE} record:cell-a ${JSON.stringify(damage)}`);
-  expect(await r1.beatOnce(A_DOWN)).toMatchObject({ behind: true, records: [] });
-  expect((await r1.beatOnce(A_DOWN)).records).toMatchObject([{ home: 'cell-a', epoch: 2 }]);
-});
-
-test('a record that only looks right is left out and counted', async () => {
-  const store = open();
-  const record = { ...awayRecord('cell-a', 'cell-b', 9), moved: [[1], 'x'] };
-  await ask(`HSET ${STATE} record:cell-a ${JSON.stringify(JSON.stringify(record))}`);
-  expect((await machine(store).beat(A_DOWN)).records).toEqual([]);
-  expect(store.malformedCount()).toBe(1);
-});
-
-test.each(['hello', '1 hello', '1790000000000 {"votes":1}'])(
-  'a machine that wrote %j instead of a beat is forgotten',
-  async (damage) => {
-    const store = open();
-    await ask(`HSET {${PREFIX}}:routers r9 ${JSON.stringify(damage)}`);
-    expect((await machine(store).beat(A_DOWN)).routers.map(({ id }) => id)).toEqual(['r1']);
-  },
-);
 
 test('a key of another type is refused, by its code alone', async () => {
   await ask(`SET ${STATE} secret`);

@@ -1,7 +1,7 @@
 // What both stores tell of an incident: who is held back, who was refused for how long, and what an operator forced.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import {
   BEAT_TTL_MS,
   MARKS_MAX,
@@ -226,11 +226,26 @@ describe.each(STORES)('the %s store', (_, make) => {
     ]);
   });
 
-  test('answers an operator that asks twice with the record as it is', async () => {
+  test('gives a failover that an operator asks for twice a later end', async () => {
     await machine('r1').beat(A_UP);
-    const first = await store.failOver(WISH);
-    expect(await store.failOver(WISH)).toEqual({ refused: 'already-away', rule: null, ...first });
-    expect(await store.events(10)).toHaveLength(1);
+    await store.failOver(WISH);
+    now += 1_000;
+    expect(await store.failOver(WISH)).toMatchObject({
+      record: { state: 'failed-over', epoch: 3, deadline: now + 60_000, since: now },
+    });
+    expect(await store.events(10)).toMatchObject([{ epoch: 3, actor: 'ada' }, { epoch: 2 }]);
+  });
+
+  test('leaves a failover by verdict where an operator wants it: no dwell ends it', async () => {
+    const r1 = machine('r1');
+    await r1.beat({ 'cell-a': DOWN, 'cell-b': UP });
+    await store.failOver(WISH);
+    now += 59_999;
+    await r1.beat(A_UP);
+    expect(r1.records.get('cell-a')).toMatchObject({ phase: 'open', epoch: 3, cause: 'operator' });
+    now += 1;
+    await r1.beat(A_UP);
+    expect(r1.records.get('cell-a')).toMatchObject({ phase: 'closing', share: 90, cause: 'expired' });
   });
 
   test('names the safety rule that an operator would break, and takes its name as an answer', async () => {
@@ -245,7 +260,7 @@ describe.each(STORES)('the %s store', (_, make) => {
     expect(await store.events(1)).toMatchObject([{ details: { overruled: ['target-up'] } }]);
   });
 
-  test('ends a forced failover at its deadline and not before', async () => {
+  test('begins the way home of a forced failover at its deadline and not before', async () => {
     const r1 = machine('r1');
     await r1.beat(A_UP);
     await store.failOver(WISH);
@@ -254,7 +269,7 @@ describe.each(STORES)('the %s store', (_, make) => {
     expect((await r1.beat(A_UP)).records).toEqual([]);
     now += 1;
     expect((await r1.beat(A_UP)).records).toMatchObject([
-      { state: 'serving', cause: 'expired', epoch: 3, deadline: null },
+      { state: 'returning', phase: 'closing', share: 90, cause: 'expired', epoch: 3, deadline: null },
     ]);
   });
 });

@@ -1,8 +1,8 @@
 // What machines tell of their load: kept for a while, alike in both stores, and read with suspicion.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { HomeLoad } from '../../router/health/load.ts';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { LOAD_TTL_MS, StoreUnavailable, type Store } from '../../router/health/store.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';
 

@@ -1,7 +1,7 @@
 // The shared store over the other forms of Redis: a Cluster, a Redis behind a Sentinel, and one behind TLS.
 import { expect, onTestFinished, test } from 'vitest';
 import { startChaosProxy } from '../../loadtest/stubs/chaos-proxy.ts';
-import { createRedisStore, type RedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore, type RedisStore } from '../../router/health/redis/redis-store.ts';
 import { DOWN, homesOf, machineOf, UP } from '../support/machine.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type RedisProcess } from '../support/redis.ts';

@@ -1,8 +1,8 @@
 // The store's contract, the same for both: Redis and the one in this process.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process-store.ts';
+import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { BEAT_TTL_MS, type Store } from '../../router/health/store.ts';
 import {
   awayRecord,
@@ -54,7 +54,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
   test('knows no record at first, and the machine that asked', async () => {
     const reply = await machine('r1').beatOnce(A_UP);
     expect(reply).toMatchObject({ revision: 0, records: [], behind: false });
-    expect(reply.routers).toEqual([{ id: 'r1', fleetDigest: 'digest', ageMs: 0, current: true }]);
+    expect(reply.routers).toEqual([{ id: 'r1', name: 'r1', fleetDigest: 'digest', ageMs: 0, current: true }]);
     expect(reply.incarnation).not.toBe('');
   });
 
@@ -87,14 +87,33 @@ describe.each(STORES)('the %s store', (kind, make) => {
     expect((await r2.beat(A_DOWN)).records).toEqual([]);
   });
 
-  test('takes a home back after the dwell', async () => {
+  test('begins the way home after the dwell, by a first share of the tenants', async () => {
     const r1 = machine('r1', { minDwellMs: 2_000 });
     await r1.beat(A_DOWN);
+    const from = r1.records.get('cell-a');
     now += 1_999;
     expect((await r1.beat(A_UP)).records).toEqual([]);
     now += 1;
+    const { state, target, operation, deadline, cause, pins, moved } = from ?? initialRecord('cell-a', null);
     expect((await r1.beat(A_UP)).records).toEqual([
-      { ...initialRecord('cell-a', 'cell-b'), epoch: 3, shareBefore: 100, since: now, cause: 'recovered' },
+      {
+        ...from,
+        state: 'returning',
+        phase: 'closing',
+        epoch: 3,
+        share: 90,
+        shareBefore: 100,
+        operation: 3,
+        since: now,
+        cause: 'recovered',
+        handover: {
+          until: now + 2_000,
+          actor: 'quorum',
+          reason: '1 of 1 routers: answers again (10 % home)',
+          to: null,
+          from: { state, target, operation, deadline, cause, pins, moved },
+        },
+      },
     ]);
   });
 
@@ -143,6 +162,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
       minDwellMs: 0,
       neighbourLostMs: 30_000,
       maxFailedOver: 0.34,
+      handoverMs: 2_000,
+      fleetInForce: true,
+      confirmations: {},
       refused: [],
       knownRevision: 0,
       knownIncarnation: 'another',
@@ -160,6 +182,9 @@ describe.each(STORES)('the %s store', (kind, make) => {
       minDwellMs: 0,
       neighbourLostMs: 30_000,
       maxFailedOver: 0.34,
+      handoverMs: 2_000,
+      fleetInForce: true,
+      confirmations: {},
       refused: [],
       knownRevision: 7,
       knownIncarnation: incarnation,
@@ -168,23 +193,30 @@ describe.each(STORES)('the %s store', (kind, make) => {
   });
 
   test('takes whole records back, and goes on from their epoch', async () => {
-    const away = { ...awayRecord('cell-a', 'cell-b', 41), pins: { acme: 'cell-b' }, position: '0/16B3748' };
-    await store.restore([away, { ...initialRecord('cell-b', 'cell-a'), moved: [[0, 9]], epoch: 3 }], 70);
+    const away = {
+      ...awayRecord('cell-a', 'cell-b', 41),
+      pins: { acme: { cell: 'cell-b', until: 9_000_000_000_000 } },
+      position: '0/16B3748',
+    };
+    await store.restore(
+      [
+        away,
+        {
+          ...initialRecord('cell-b', 'cell-a'),
+          moved: [{ buckets: [0, 9], to: 'cell-c', generation: 2 }],
+          epoch: 3,
+        },
+      ],
+      70,
+    );
     const r1 = machine('r1');
     const reply = await r1.beat(A_UP);
     expect(reply.revision).toBeGreaterThanOrEqual(71);
-    expect(r1.records.get('cell-a')).toEqual({
-      ...initialRecord('cell-a', 'cell-b'),
-      epoch: 42,
-      shareBefore: 100,
-      since: now,
-      cause: 'recovered',
-      pins: { acme: 'cell-b' },
-      position: '0/16B3748',
-    });
+    const { pins, position } = away;
+    expect(r1.records.get('cell-a')).toMatchObject({ phase: 'closing', epoch: 42, pins, position });
     expect(r1.records.get('cell-b')).toEqual({
       ...initialRecord('cell-b', 'cell-a'),
-      moved: [[0, 9]],
+      moved: [{ buckets: [0, 9], to: 'cell-c', generation: 2 }],
       epoch: 3,
     });
   });
@@ -192,7 +224,6 @@ describe.each(STORES)('the %s store', (kind, make) => {
   test('keeps the record with the higher epoch when another is brought back', async () => {
     await store.restore([awayRecord('cell-a', 'cell-b', 5)], 0);
     await store.restore([{ ...initialRecord('cell-a', 'cell-b'), epoch: 4 }], 0);
-    await store.restore([{ ...initialRecord('cell-a', 'cell-b'), epoch: 5 }], 0);
     const r1 = machine('r1');
     await r1.beat({});
     expect(r1.records.get('cell-a')).toEqual(awayRecord('cell-a', 'cell-b', 5));
@@ -207,19 +238,17 @@ describe.each(STORES)('the %s store', (kind, make) => {
 
   test('keeps what a change is not about, empty and not, and large numbers whole', async () => {
     const moved: HealthRecord['moved'] = [
-      [0, 65_535],
-      [7, 7],
+      { buckets: [0, 65_535], to: 'cell-c', generation: 2 ** 50 },
+      { tenant: 'bolt', to: 'cell-c' },
     ];
-    const pins = { 'acme "ü" 1': 'cell-a', '7': 'cell-b' };
-    await store.restore(
-      [{ ...initialRecord('cell-a', 'cell-b'), operation: 2 ** 50, moved, pins, epoch: 2 ** 52 }],
-      2 ** 50,
-    );
+    const pins = {
+      'acme "ü" 1': { cell: 'cell-a', until: 9_000_000_000_000 },
+      '7': { cell: 'cell-b', until: 9_000_000_000_001 },
+    };
+    await store.restore([{ ...initialRecord('cell-a', 'cell-b'), moved, pins, epoch: 2 ** 52 }], 2 ** 50);
     const reply = await machine('r1').beat(A_DOWN);
     expect(reply.revision).toBe(2 ** 50 + 2);
-    expect(reply.records).toMatchObject([
-      { state: 'failed-over', operation: 2 ** 50, moved, pins, epoch: 2 ** 52 + 1 },
-    ]);
+    expect(reply.records).toMatchObject([{ state: 'failed-over', moved, pins, epoch: 2 ** 52 + 1 }]);
   });
 
   test('tells subscribers each changed record with its revision', async () => {

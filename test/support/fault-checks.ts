@@ -10,7 +10,12 @@ import { until } from './wait.ts';
 export type Asked = { url: string; admin: string };
 export type Row = {
   id: string;
+  neighbour: string | null;
   state: string;
+  phase: string;
+  share: number;
+  /** How many. */
+  pins: number;
   target: string;
   epoch: number;
   cause: string;
@@ -59,13 +64,17 @@ export async function untilServedFrom(
   });
 }
 
+function isCalm({ state, phase, share, pins, opinion }: Row): boolean {
+  return state === 'serving' && phase === 'open' && share === 0 && pins === 0 && opinion === 'up';
+}
+
 /** Waits until every router finds every cell up and at home, and all of them know of one another. */
 export async function untilCalm({ routers }: FaultFleet): Promise<void> {
   for (const router of routers) {
     await until('all is well again', async () => {
       const { cells, held, convergence } = await statusOf(router);
       const live = await gaugeOf(router, 'cellgate_live_routers');
-      const well = cells.every(({ state, opinion }) => state === 'serving' && opinion === 'up');
+      const well = cells.every(isCalm);
       return well && held.length === 0 && convergence.current === 1 && live === routers.length;
     });
   }
@@ -117,6 +126,12 @@ export async function eventsOf(router: Asked, cell: string, epoch = 0): Promise<
   const answer = await fetch(`${router.admin}/v1/events?limit=200`);
   const { events } = (await answer.json()) as { events: Event[] };
   return events.filter((event) => event.cell === cell && event.epoch > epoch).reverse();
+}
+
+/** How often the routers gave a cell up since it had this epoch: the way home takes several steps, and may be put back. */
+export async function failoversOf(router: Asked, cell: string, epoch: number): Promise<number> {
+  const events = await eventsOf(router, cell, epoch);
+  return events.filter(({ from, to }) => from !== to && to === 'failed-over').length;
 }
 
 /** A failover by hand; answers the status. */

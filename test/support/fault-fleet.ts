@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts';
 import { startRedis, type RedisProcess } from './redis.ts';
+import type { Behaviour } from '../../loadtest/stubs/stub-options.ts';
 import { fleetOf, startRouter, type RunningRouter } from './router.ts';
 import { startStubProcess, type StubProcess } from './stub-process.ts';
 import { until } from './wait.ts';
@@ -16,6 +17,8 @@ export const NEIGHBOUR: Readonly<Record<string, string>> = {
   'cell-d': 'cell-a',
 };
 export const CELLS = Object.keys(NEIGHBOUR);
+/** No member at first; its process is there where a test asks for it. */
+export const NEWCOMER = 'cell-e';
 export const ADMIN_TOKEN = 'a-long-enough-token';
 const ROUTERS = 3;
 /** Several, because what one tenant meets says nothing of a cell. */
@@ -28,7 +31,8 @@ const QUICK = {
   PROBE_TIMEOUT_MS: '300',
   FALL: '3',
   MIN_DWELL_MS: '500',
-  HOLD_MS: '1500',
+  HANDOVER_MS: '500',
+  HOLD_MS: '2000',
   ACCESS_LOG: 'errors',
   ADMIN_TOKEN: `anna:${ADMIN_TOKEN}`,
 };
@@ -41,6 +45,10 @@ export type FaultFleetOptions = {
   /** Cells of contract level 0; the others are fenced. */
   unfenced?: readonly string[];
   zones?: Readonly<Record<string, string>>;
+  /** Of all cells, whenever they start. */
+  behaviour?: Partial<Behaviour>;
+  /** Whether there is a fifth cell, that no file declares but on purpose. */
+  withNewcomer?: boolean;
   /** Between which routers (by index) and cells a chaos proxy stands. Their fleet files differ by that. */
   proxied?: readonly (readonly [router: number, cell: string])[];
 };
@@ -50,15 +58,27 @@ export function tenantsOf(home: string): string[] {
   return Array.from({ length: TENANTS_A_CELL }, (_, index) => `${home}-${index}`);
 }
 
+/** What a fleet file says beside the usual. */
+export type FileChange = {
+  pins?: Record<string, string>;
+  /** Cell → its neighbour, where one is named. */
+  neighbours?: Readonly<Record<string, string>>;
+  /** Cells beside the usual ones. */
+  more?: readonly string[];
+  generations?: readonly unknown[];
+};
+
 export type FaultFleet = {
   routers: RunningRouter[];
+  redis: RedisProcess;
   /** For files of the test; it goes with the fleet. */
   folder: string;
   cell(id: string): StubProcess;
+  has(cell: string): boolean;
   /** The proxy between this router and this cell. */
   proxy(router: number, cell: string): ChaosProxy;
-  /** The fleet file of this router, with these pins beside the usual ones. */
-  fileFor(router: number, pins?: Record<string, string>): unknown;
+  /** The fleet file of this router. */
+  fileFor(router: number, change?: FileChange): unknown;
   /** A new process in the place of a router that has ended, under the same name. */
   replaceRouter(index: number): Promise<void>;
   stop(): Promise<void>;
@@ -79,9 +99,10 @@ export async function startFaultFleet(options: FaultFleetOptions = {}): Promise<
 }
 
 async function startParts(
-  { env = {}, envOf = () => ({}), unfenced = [], zones = {}, proxied = [] }: FaultFleetOptions,
+  options: FaultFleetOptions,
   ends: (() => Promise<unknown>)[],
 ): Promise<Omit<FaultFleet, 'stop'>> {
+  const { env = {}, envOf = () => ({}), unfenced = [], zones = {}, behaviour = {}, proxied = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-faults-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const redis: RedisProcess = await startRedis();
@@ -89,25 +110,32 @@ async function startParts(
   const cells = new Map<string, StubProcess>();
   const start = async (id: string): Promise<void> => {
     const level = unfenced.includes(id) ? 0 : 1;
-    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`) });
+    const cell = await startStubProcess({ id, level, logFile: join(folder, `${id}.log`), behaviour });
     ends.push(() => cell.stop());
     cells.set(id, cell);
   };
-  await Promise.all(CELLS.map(start));
+  await Promise.all([...CELLS, ...(options.withNewcomer === true ? [NEWCOMER] : [])].map(start));
   const proxies = new Map<string, ChaosProxy>();
   for (const [router, cell] of proxied) {
     const proxy = await startChaosProxy({ target: known(cells, cell).port });
     ends.push(() => proxy.close());
     proxies.set(`${router} ${cell}`, proxy);
   }
-  const fileFor = (router: number, pins: Record<string, string> = {}): unknown => {
-    const rows = CELLS.map((id) => {
+  const fileFor = (
+    router: number,
+    { pins = {}, neighbours = {}, more = [], generations }: FileChange = {},
+  ): unknown => {
+    const rows = [...CELLS, ...more].map((id) => {
       const { origin } = proxies.get(`${router} ${id}`) ?? known(cells, id);
-      const zone = zones[id];
-      return [id, { origin, ...(zone === undefined ? {} : { zone }) }] as const;
+      const [zone, neighbour] = [zones[id], neighbours[id]];
+      const named = { ...(zone === undefined ? {} : { zone }), ...(neighbour && { neighbour }) };
+      return [id, { origin, ...named }] as const;
     });
     const usual = CELLS.flatMap((id) => tenantsOf(id).map((tenant) => [tenant, id]));
-    return fleetOf(Object.fromEntries(rows), { pins: { ...Object.fromEntries(usual), ...pins } });
+    return fleetOf(Object.fromEntries(rows), {
+      pins: { ...Object.fromEntries(usual), ...pins },
+      ...(generations === undefined ? {} : { generations }),
+    });
   };
   const routers: RunningRouter[] = [];
   const launch = async (index: number): Promise<void> => {
@@ -124,8 +152,10 @@ async function startParts(
   await until('verdicts can be passed', () => performance.now() - readyAtMs > WARM_UP_MS);
   return {
     routers,
+    redis,
     folder,
     cell: (id) => known(cells, id),
+    has: (id) => cells.has(id),
     proxy: (router, cell) => known(proxies, `${router} ${cell}`),
     fileFor,
     replaceRouter: launch,

@@ -90,7 +90,8 @@ async function startRouterAt(network: Network, host: string, fleetFile: string):
     PROBE_INTERVAL_MS: '100',
     PROBE_TIMEOUT_MS: '300',
     MIN_DWELL_MS: '500',
-    HOLD_MS: '1500',
+    HANDOVER_MS: '500',
+    HOLD_MS: '2000',
     // Cells that die here stay dead.
     MAX_FAILED_OVER: '1',
   });

@@ -1,7 +1,7 @@
 // A router with cells behind it for one test, and requests to it; at the end nothing may be left inside or waiting.
 import { onTestFinished } from 'vitest';
 import { Agent, request } from 'undici';
-import { createRedisStore } from '../../router/health/redis-store.ts';
+import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import type { Vote } from '../../router/health/record.ts';
 import { homesOf, machineOf, UP, type Machine } from './machine.ts';
 import { metricsOf, sumOf, untilNothingInside } from './metrics.ts';

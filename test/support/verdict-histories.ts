@@ -1,133 +1,159 @@
-// Random histories of a store and its machines: votes, clock steps, restarts, lost messages, lost memory, operators.
-import { array, constantFrom, oneof, record, type Arbitrary } from 'fast-check';
-import type { HomeRule, Vote } from '../../router/health/record.ts';
-import type { Refusals } from '../../router/health/store.ts';
-import { DOWN, SELF_DECLARED, UP, type MachineSetting } from './machine.ts';
+// Random histories of a store and its machines: votes, confirmations, clock steps, restarts, lost messages and memory, operators.
+import { array, constant, constantFrom, oneof, record, tuple, type Arbitrary } from 'fast-check';
+import type { HomeRule } from '../../router/health/record.ts';
+import type { MachineSetting } from './machine.ts';
+import {
+  beat,
+  calm,
+  CELLS,
+  firstDown,
+  heard,
+  lagging,
+  quick,
+  round,
+  start,
+  trouble,
+  undoneOnce,
+  type Beaten,
+} from './verdict-beats.ts';
+import { awayThenNewFile, firstHome, pinnedOrCutOver, twoPins } from './verdict-arranged.ts';
+import {
+  emptied,
+  forgotten,
+  manyPins,
+  newFleet,
+  operated,
+  rare,
+  restored,
+  thereAndBack,
+  type Operated,
+} from './verdict-operators.ts';
 
-const CELLS = ['cell-a', 'cell-b', 'cell-c', 'cell-d', 'cell-e'];
-const ROUTERS = ['r1', 'r2', 'r10'];
-const FAILING = { opinion: 'down', evidence: 'failing', reason: 'gateway errors' } satisfies Vote;
-const VOTES: Vote[] = [
-  UP,
-  UP,
-  { opinion: 'up', caughtUp: true },
-  { opinion: 'up', caughtUp: false },
-  DOWN,
-  DOWN,
-  { ...DOWN, reason: 'timed out' },
-  FAILING,
-  { ...FAILING, suspect: 'release' },
-  { ...DOWN, suspect: 'release' },
-  SELF_DECLARED,
-];
+export type Step = Beaten | Operated;
 
-type Beaten = {
-  /**
-   * `restarted`: the machine comes back knowing nothing · `reply-lost`: the store took the beat, the machine never
-   * learns what it said.
-   */
-  kind: 'beat' | 'restarted' | 'reply-lost';
-  router: string;
-  votes: Record<string, Vote>;
-  refused: Refusals[];
-  afterMs: number;
-};
+/** `fleets`: the file that all machines begin with, and another one, with other neighbours. */
+export type History = { fleets: HomeRule[][]; setting: MachineSetting; steps: Step[] };
 
-export type Step =
-  | Beaten
-  | { kind: 'leave'; router: string }
-  | { kind: 'emptied' }
-  | { kind: 'fail-over'; home: string; expiresInMs: number; override: string[] };
-
-export type History = { homes: HomeRule[]; setting: MachineSetting; steps: Step[] };
-
-const router = constantFrom(...ROUTERS);
-const vote = constantFrom(...VOTES);
-const LAGGING: Vote = { opinion: 'up', caughtUp: false };
-const common = constantFrom<Vote>(UP, UP, UP, DOWN, DOWN, LAGGING, SELF_DECLARED);
-/** All cells, and some of them. */
-const votesOfAll = record(Object.fromEntries(CELLS.map((cell) => [cell, common])));
-const votesOfSome = array(record({ cell: constantFrom(...CELLS), vote }), { maxLength: 8 }).map((pairs) =>
-  Object.fromEntries(pairs.map((one): [string, Vote] => [one.cell, one.vote])),
-);
-
-/** Mostly whole rounds in which the machines agree: else hardly any majority ever forms. */
-const beat: Arbitrary<Beaten> = record({
-  kind: constantFrom<Beaten['kind']>('beat', 'beat', 'beat', 'beat', 'restarted', 'reply-lost'),
-  router,
-  votes: oneof<Arbitrary<Record<string, Vote>>[]>(votesOfAll, votesOfAll, votesOfSome),
-  refused: array(
-    record({
-      home: constantFrom(...CELLS),
-      epoch: constantFrom(1, 2, 3),
-      marks: array(constantFrom('t1:1', 't2:1', 't1:2', 't3:9'), { maxLength: 3 }),
+const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<Step[]> }[]>(
+  { weight: 3, arbitrary: round },
+  { weight: 3, arbitrary: beat.map((one) => [one]) },
+  { weight: 4, arbitrary: calm },
+  { weight: 3, arbitrary: tuple(trouble, calm).map((both) => both.flat()) },
+  { weight: 4, arbitrary: operated.map((one) => [one]) },
+  { weight: 4, arbitrary: tuple(operated, calm).map(([one, after]) => [one, ...after]) },
+  {
+    weight: 2,
+    arbitrary: tuple(trouble, oneof(operated, restored), calm).map(([bad, one, after]) => [
+      ...bad,
+      one,
+      ...after,
+    ]),
+  },
+  {
+    weight: 4,
+    arbitrary: tuple(thereAndBack, calm, oneof(trouble, calm, constant(lagging)), calm).map(
+      ([[there, back], ...rest]) => {
+        const [first, between, after] = rest;
+        return [there, ...first, ...between, back, ...after];
+      },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: tuple(emptied, calm, operated, calm).map(([one, between, other, after]) => {
+      return [one, ...between, other, ...after];
     }),
-    { maxLength: 1 },
-  ),
-  afterMs: constantFrom(-5_000, -200, 0, 1, 100, 100, 300, 300, 900, 900, 1_600, 3_000),
-});
-
-const round: Arbitrary<Step[]> = record({
-  of: beat,
-  gapMs: constantFrom(0, 200, 900),
-  by: constantFrom(ROUTERS, ROUTERS, ROUTERS.slice(0, 2)),
-  other: votesOfSome,
-  others: constantFrom(0, 0, 1),
-}).map(({ of, gapMs, by, other, others }) =>
-  of.kind === 'beat'
-    ? by.map((id, i) => ({
-        ...of,
-        router: id,
-        votes: i < others ? { ...of.votes, ...other } : of.votes,
-        afterMs: i === 0 ? of.afterMs : gapMs,
-      }))
-    : [of],
+  },
+  { weight: 1, arbitrary: tuple(manyPins, calm).map((both) => both.flat()) },
+  {
+    weight: 1,
+    arbitrary: twoPins.map(([one, other]) => [one, ...quick, other, ...quick, ...undoneOnce]),
+  },
+  {
+    weight: 1,
+    arbitrary: tuple(pinnedOrCutOver, forgotten, calm).map(([one, lost, after]) => {
+      return [one, ...heard, ...lost, ...after];
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: oneof(restored, operated).map((one) => {
+      return [...firstDown, ...quick, firstHome, ...quick, one, ...firstDown];
+    }),
+  },
+  { weight: 1, arbitrary: rare },
+  // What is lost while a handover is under way.
+  {
+    weight: 2,
+    arbitrary: tuple(operated, round, rare, calm).map(([one, first, lost, after]) => [
+      one,
+      ...first,
+      ...lost,
+      ...after,
+    ]),
+  },
+  {
+    weight: 1,
+    arbitrary: tuple(newFleet, calm, calm).map(([[read = [], used = []], between, after]) => {
+      return [...read, ...between, ...used, ...after];
+    }),
+  },
 );
 
-const rare: Arbitrary<Step> = oneof(
-  record({ kind: constantFrom<'leave'>('leave'), router }),
-  constantFrom<Step>({ kind: 'emptied' }),
-  record({
-    kind: constantFrom<'fail-over'>('fail-over'),
-    home: constantFrom(...CELLS, 'cell-x'),
-    expiresInMs: constantFrom(0, 500, 2_000),
-    override: constantFrom<string[]>([], ['target-up'], ['target-up', 'target-not-drained']),
-  }),
-);
+/** The first cell, which never changed, dies while its new neighbour has the second one's tenants. */
+const newFile: Step[] = [...start, ...awayThenNewFile, ...firstDown];
 
-const steps = array(
-  oneof(
-    { weight: 6, arbitrary: round },
-    { weight: 6, arbitrary: beat.map((one) => [one]) },
-    { weight: 2, arbitrary: rare.map((one) => [one]) },
-  ),
-  { minLength: 8, maxLength: 25, size: 'max' },
-).map((parts) => parts.flat());
+const steps = record({
+  begun: constantFrom<Step[][]>(start, start, start, start, start, start, [], [], newFile),
+  parts: array(parts, { minLength: 5, maxLength: 12, size: 'max' }),
+}).map(({ begun, parts: all }) => [...begun, ...all.flat()]);
 
-const fleet: Arbitrary<HomeRule[]> = record({
-  cells: constantFrom(1, 2, 3, 4, 5),
-  paired: constantFrom(true, true, true, false),
+const fleets: Arbitrary<HomeRule[][]> = record({
+  cells: constantFrom(1, 2, 3, 3, 3, 4, 4, 5),
+  paired: constantFrom(true, true, true, true, true, false),
   others: array(constantFrom(...CELLS, null), { minLength: 5, maxLength: 5 }),
+  apart: constantFrom(1, 2, 2),
   buckets: oneof(
     constantFrom(Array.from({ length: 5 }, () => 100)),
     array(constantFrom(10, 100), { minLength: 5, maxLength: 5 }),
   ),
   zones: array(constantFrom(null, 'az-1', 'az-1', 'az-2'), { minLength: 5, maxLength: 5 }),
-}).map(({ cells, paired, others, buckets, zones }) =>
-  CELLS.slice(0, cells).map((home, i) => ({
-    home,
-    neighbour: (paired ? CELLS[(i + 1) % cells] : others[i]) ?? null,
-    buckets: buckets[i] ?? 1,
-    zone: zones[i] ?? null,
-  })),
+}).map(({ cells, paired, others, apart, buckets, zones }) =>
+  [1, apart].map((next, which) =>
+    CELLS.slice(0, cells).map((home, i) => ({
+      home,
+      neighbour: (paired ? CELLS[(i + next) % cells] : others[(i + which) % 5]) ?? null,
+      buckets: buckets[i] ?? 1,
+      zone: zones[i] ?? null,
+    })),
+  ),
 );
 
+/** Operators know which homes there are, and mostly who stands in for whom. */
+function known(step: Step, homes: readonly HomeRule[]): Step {
+  const among = (name: string): string => CELLS[CELLS.indexOf(name) % homes.length] ?? name;
+  if (step.kind !== 'change' && step.kind !== 'fail-over') return step;
+  const home = among(step.home);
+  if (step.kind === 'fail-over') return { ...step, home };
+  const { wish } = step;
+  if (wish.kind === 'share') return { ...step, home };
+  if (wish.kind === 'cut-over') return { ...step, home, wish: { ...wish, to: among(wish.to) } };
+  const neighbour = homes.find((one) => one.home === home)?.neighbour ?? home;
+  const third = CELLS.find((cell) => cell !== home && cell !== neighbour) ?? home;
+  const cells = new Map<string, string>(Object.entries({ home, neighbour, third }));
+  return { ...step, home, wish: { ...wish, cell: cells.get(wish.cell ?? '') ?? null } };
+}
+
 export const histories: Arbitrary<History> = record({
-  homes: fleet,
+  fleets,
   setting: record({
     minDwellMs: constantFrom(0, 300, 900, 1_800),
     neighbourLostMs: constantFrom(0, 1_000, 30_000),
     maxFailedOver: constantFrom(0, 0.34, 0.5, 1),
+    handoverMs: constantFrom(500, 2_000, 2_000),
   }),
   steps,
+}).map((history) => {
+  const [homes = []] = history.fleets;
+  return { ...history, steps: history.steps.map((step) => known(step, homes)) };
 });

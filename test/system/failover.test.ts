@@ -127,7 +127,8 @@ test('the audit log tells the failover and the way home, newest first', async ()
   // Events that hold a verdict back change nothing: right after the start nobody knows yet who else is there.
   const own = events.filter(({ cell, from, to }) => cell === VICTIM && from !== to);
   expect(own.map(({ from, to, cause }) => ({ from, to, cause }))).toEqual([
-    { from: 'failed-over', to: 'serving', cause: 'recovered' },
+    { from: 'returning', to: 'serving', cause: 'recovered' },
+    { from: 'failed-over', to: 'returning', cause: 'recovered' },
     { from: 'serving', to: 'failed-over', cause: 'unreachable' },
   ]);
 });

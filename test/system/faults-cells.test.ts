@@ -183,7 +183,9 @@ test('a flapping cell costs nobody else anything, and settles at home', async ()
   await untilCalm(fleet);
 
   expect(await answersFor('cell-a', fleet.routers)).toEqual(['200 cell-a']);
-  const events = (await eventsOf(first, 'cell-a', epoch)).filter(({ from, to }) => from !== to);
+  // What is held back is an event of the epoch that goes on.
+  const all = await eventsOf(first, 'cell-a', epoch);
+  const events = all.filter((event, i) => event.epoch !== (all[i - 1]?.epoch ?? epoch));
   expect(events.length).toBeGreaterThan(0);
   expect(events.map((event) => event.epoch)).toEqual(events.map((_, index) => epoch + index + 1));
   await expectOthersUntroubled(load, ['cell-a']);

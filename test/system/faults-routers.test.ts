@@ -196,7 +196,7 @@ test('a router that is stopped takes its beat along: the two that are left are a
 
 async function giveFile(index: number, home: string): Promise<void> {
   const router = routerAt(index);
-  await router.writeFleet(fleet.fileFor(index, { [MOVER]: home }));
+  await router.writeFleet(fleet.fileFor(index, { pins: { [MOVER]: home } }));
   router.kill('SIGHUP');
 }
 

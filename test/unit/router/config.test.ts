@@ -62,6 +62,9 @@ test('an empty environment is enough', () => {
     DNS_TTL_MS: 30_000,
     STREAM_IDLE_MS: 3_600_000,
     MAX_CONNECTIONS: 20_000,
+    HOLD_MS: 3_500,
+    HANDOVER_MS: 2_000,
+    RECONNECT_SPREAD_MS: 1_000,
     MIN_DWELL_MS: 10_000,
     DRAIN_GRACE_MS: 0,
     DRAIN_TIMEOUT_MS: 30_000,
@@ -108,6 +111,30 @@ test.each(NUMBERS)('%s is a whole number from %i to %i', (name, min, max) => {
 test('MAX_BODY_BYTES limits, and zero does not', () => {
   expect(readConfig({ MAX_BODY_BYTES: '1' }).MAX_BODY_BYTES).toBe(1);
   expect(readConfig({ MAX_BODY_BYTES: '0' }).MAX_BODY_BYTES).toBeNull();
+});
+
+test('a request can wait for longer than a handover takes: what is too long for HOLD_MS is refused', () => {
+  expect(linesOf({ HANDOVER_MS: '2000', HOLD_MS: '3500' })).toEqual([]);
+  expect(linesOf({ HANDOVER_MS: '2001' })).toEqual([
+    'HANDOVER_MS: too long (allowed: HOLD_MS − 1500 at most, 2000)',
+  ]);
+  expect(linesOf({ HOLD_MS: '3499' })).toEqual([
+    'HANDOVER_MS: too long (allowed: HOLD_MS − 1500 at most, 1999)',
+  ]);
+  for (const value of ['99', '86400001', 'x']) {
+    expect(linesOf({ HANDOVER_MS: value })).toEqual([
+      'HANDOVER_MS: not a whole number in range (allowed: 100–86400000)',
+    ]);
+  }
+});
+
+test('streams are ended over half of a handover at most, and over just that by default', () => {
+  expect(readConfig({ HANDOVER_MS: '1001' }).RECONNECT_SPREAD_MS).toBe(500);
+  expect(readConfig({ RECONNECT_SPREAD_MS: '0' }).RECONNECT_SPREAD_MS).toBe(0);
+  expect(readConfig({ RECONNECT_SPREAD_MS: '1000' }).RECONNECT_SPREAD_MS).toBe(1_000);
+  expect(linesOf({ RECONNECT_SPREAD_MS: '1001' })).toEqual([
+    'RECONNECT_SPREAD_MS: too long (allowed: half of HANDOVER_MS at most, 1000)',
+  ]);
 });
 
 test.each(['ROUTER_ID', 'REDIS_PREFIX'])('%s keeps to characters that are harmless everywhere', (name) => {

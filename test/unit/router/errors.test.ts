@@ -63,7 +63,9 @@ test('Retry-After is there only where waiting helps', () => {
     'cell-overloaded',
     'cell-unavailable',
     'keys-unavailable',
+    'placement-moving',
     'router-not-ready',
+    'tenant-quarantined',
     'tenant-rate-limited',
   ]);
 });

@@ -47,6 +47,12 @@ test('a pin is told', () => {
   expect(explanationText({ ...TOLD, pin: 'cell-a' })).toContain('pinned to cell-a');
 });
 
+test('whatever a reason holds, an explanation keeps its lines and steers no terminal', () => {
+  const lines = explanationText({ ...TOLD, reason: 'quarantined by anna: a\n\u001B[2J' }).split('\n');
+  expect(lines).toHaveLength(5);
+  expect(lines.at(-1)).toBe('  why        quarantined by anna: a\\u{a}\\u{1b}[2J');
+});
+
 test('absent values of a cell show as a dash', () => {
   const cell: CellRow = {
     id: 'cell-a',

@@ -6,7 +6,8 @@ import type { Served } from '../../../../loadtest/stubs/stub-options.ts';
 const WINDOW = { home: 'cell-a', fromMs: 100, untilMs: 200 };
 
 function line(at: number, cell: string, tenant = 'acme', home = 'cell-a'): Served {
-  return { at, tenant, method: 'GET', home, role: cell === home ? 'home' : 'guest', epoch: 1, cell };
+  const role = cell === home ? 'home' : 'guest';
+  return { at, untilMs: at, tenant, method: 'GET', home, role, epoch: 1, cell };
 }
 
 const neighbourOf = (cell: string): string => (cell === 'cell-a' ? 'cell-b' : 'cell-a');

@@ -9,6 +9,7 @@ const question = (text: string): DryRunQuestion => ({
   active: { digest, cells, history },
   standings: new Map(),
   loads: null,
+  records: [],
 });
 
 test('a file is tried, and another one after it', async () => {

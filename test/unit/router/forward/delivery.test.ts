@@ -56,6 +56,24 @@ test('a body that was not kept can not be sent again', () => {
   expect(delivery('PUT', { replayable: false }).repeatable).toBe(false);
 });
 
+test.each([
+  [{}, false],
+  [{ crowded: true }, true],
+  [{ moving: true }, true],
+  [{ neededEpoch: 3 }, true],
+])('with %j its wait says nothing of a verdict: %s', (state, decided) => {
+  expect(Object.assign(delivery(), state).decided).toBe(decided);
+});
+
+test('whoever waits until it is out is told once', () => {
+  const one = delivery();
+  let told = 0;
+  one.whenOut = () => (told += 1);
+  one.ended();
+  one.out();
+  expect([told, one.attempt]).toEqual([1, null]);
+});
+
 test('leaving twice is leaving once, and giving a retry back twice gives back one', () => {
   const one = delivery();
   let left = 0;

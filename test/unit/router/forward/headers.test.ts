@@ -30,8 +30,8 @@ function pairs(flat: readonly string[]): string[][] {
   return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : []));
 }
 
-function sentFor(head: RequestHead, tenant: string | null = 'acme'): string[][] {
-  const choice = { cell: 'cell-b', role: 'guest', home: 'cell-a', epoch: 7, reason: '' } as const;
+function sentFor(head: RequestHead, tenant: string | null = 'acme', slot: number | null = null): string[][] {
+  const choice = { cell: 'cell-b', role: 'guest', home: 'cell-a', epoch: 7, slot, reason: '' } as const;
   return pairs(requestHeaders({ head, tenant, choice, requestId: 'id-1', deadline: 1_700_000_000_000 }));
 }
 
@@ -60,6 +60,16 @@ function answered(headers: [string, string][]): string[][] {
 
 test('a bare request gets the router’s own headers and no others', () => {
   expect(sentFor(headOf())).toEqual(OURS);
+});
+
+test('in an operation the tenant’s slot is told, and only then', () => {
+  const names = sentFor(headOf(), 'acme', 1_234).map(([name]) => name);
+  expect(names.slice(names.indexOf('x-cell-epoch')).slice(0, 3)).toEqual([
+    'x-cell-epoch',
+    'x-cell-deadline',
+    'x-cell-slot',
+  ]);
+  expect(valueOf(sentFor(headOf(), 'acme', 0), 'x-cell-slot')).toEqual(['0']);
 });
 
 test('what the client sends comes first, in its order and case, duplicates included', () => {

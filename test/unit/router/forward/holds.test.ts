@@ -1,11 +1,11 @@
 // Requests that wait for a verdict: how many, how long, in which order, and what becomes of them.
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { Holds, type Waiting } from '../../../../router/forward/holds.ts';
+import { Holds, type HoldKind, type Waiting } from '../../../../router/forward/holds.ts';
 import { LIMITS } from '../../../../router/limits.ts';
 
 const HOLD_MS = 1_000;
 
-type Guest = Waiting & { name: string; decided: boolean };
+type Guest = Waiting & { name: string; decided: boolean; kind: HoldKind };
 
 /** What became of the waiting, in order: `placed x`, `gave up x`. */
 let story: string[];
@@ -22,11 +22,13 @@ beforeEach(() => {
   });
 });
 
-function guest(name: string, place = (): boolean => open): Guest {
+function guest(name: string, place = (): boolean => open, tenant = name): Guest {
   return {
     name,
+    tenant,
     heldSinceMs: null,
     decided: false,
+    kind: 'verdict',
     place: () => {
       const placed = place();
       if (placed) story.push(`placed ${name}`);
@@ -100,6 +102,18 @@ test('one cell’s requests take half of the places at most, and all cells’ no
   clear(holds, 'cell-a', 'cell-b');
   expect(held('cell-c')).toEqual([true, true, true, false]);
   clear(holds, 'cell-c');
+});
+
+test('of a queue that is half full one tenant has a quarter, and the others find the rest', () => {
+  const holds = holdsOf(200);
+  const held = (tenant: string, tries: number): number =>
+    Array.from({ length: tries }, (_, i) =>
+      holds.hold('cell-a', guest(`${tenant}${i}`, undefined, tenant)),
+    ).filter((one) => one).length;
+  expect([held('noisy', 90), held('calm', 30), held('other', 90)]).toEqual([50, 25, 25]);
+  clear(holds, 'cell-a');
+  expect(held('noisy', 90)).toBe(50);
+  clear(holds, 'cell-a');
 });
 
 test('a single place can be taken, and without places nobody waits', () => {
@@ -228,4 +242,51 @@ test('waiting a second time counts on from the first: there is one limit for bot
   vi.advanceTimersByTime(100);
   expect(story).toEqual(['placed x', 'gave up x']);
   expect(holds.hold('cell-c', x)).toBe(false);
+});
+
+test('the end of each hold is told, with what it was for and how long it took', () => {
+  const holds = holdsOf();
+  const told: string[] = [];
+  holds.onOver((kind, ms) => told.push(`${kind} ${ms}`));
+  const [placed, left, late] = [guest('placed'), guest('left'), guest('late')];
+  for (const one of [placed, left, late]) holds.hold('cell-a', one);
+  vi.advanceTimersByTime(100);
+  holds.release('cell-a', left);
+  holds.release('cell-a', left);
+  vi.advanceTimersByTime(100);
+  holds.wake('cell-a', (one) => one === placed);
+  vi.advanceTimersByTime(HOLD_MS);
+  expect(told).toEqual(['verdict 100', 'verdict 200', 'verdict 1000']);
+});
+
+test('one that is placed, and comes back to wait for the same at once, has one hold', () => {
+  const holds = holdsOf();
+  const told: string[] = [];
+  holds.onOver((kind, ms) => told.push(`${kind} ${ms}`));
+  const back = guest('back', () => open || holds.hold('cell-a', back));
+  holds.hold('cell-a', back);
+  open = false;
+  vi.advanceTimersByTime(100);
+  holds.wake('cell-a');
+  vi.advanceTimersByTime(100);
+  clear(holds, 'cell-a');
+  expect(told).toEqual(['verdict 200']);
+});
+
+test('one that is tried in vain has one hold, unless it waits for something else from then on', () => {
+  const holds = holdsOf();
+  const told: string[] = [];
+  holds.onOver((kind, ms) => told.push(`${kind} ${ms}`));
+  open = false;
+  const steady = guest('steady');
+  const turned = guest('turned', () => {
+    turned.kind = 'room';
+    return open;
+  });
+  for (const one of [steady, turned]) holds.hold('cell-a', one);
+  vi.advanceTimersByTime(100);
+  holds.wake('cell-a');
+  vi.advanceTimersByTime(100);
+  clear(holds, 'cell-a');
+  expect(told).toEqual(['verdict 100', 'verdict 200', 'room 100']);
 });

@@ -1,6 +1,6 @@
 // Homes that are down and held back: which, why, and how often the audit log is told.
 import { expect, test } from 'vitest';
-import type { Decision } from '../../../../router/health/decide.ts';
+import type { Decision } from '../../../../router/health/verdicts/decide.ts';
 import type { Vote } from '../../../../router/health/record.ts';
 import { awayRecord, DOWN, homesOf, UP } from '../../../support/machine.ts';
 import { decided as decideOf, everyone, NOW, type Situation } from '../../../support/verdict.ts';
@@ -30,6 +30,19 @@ test('a home without a neighbour that could stand in is held', () => {
     ['cell-a', 'no-target'],
     ['cell-b', 'no-target'],
   ]);
+});
+
+test('a home is held while its new neighbour has tenants of the home that had it before', () => {
+  const homes = [
+    { home: 'cell-a', neighbour: 'cell-c', buckets: 1, zone: null },
+    { home: 'cell-x', neighbour: 'cell-b', buckets: 1, zone: null },
+  ];
+  const votes = everyone({ 'cell-a': DOWN, 'cell-b': UP, 'cell-c': UP });
+  const records = [awayRecord('cell-x', 'cell-c', 2)];
+  const said = { homes, votes, records, maxFailedOver: 1 };
+  expect([...decideOf(said).held]).toEqual([['cell-a', 'no-target']]);
+  const homesOfC = homes.map((rule) => ({ ...rule, neighbour: 'cell-c' }));
+  expect(decideOf({ ...said, homes: homesOfC }).changed).toMatchObject([{ home: 'cell-a', share: 100 }]);
 });
 
 test('the first time, an event says so', () => {

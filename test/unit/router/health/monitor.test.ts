@@ -8,10 +8,11 @@ import { stringify } from 'yaml';
 import { readConfig } from '../../../../router/config.ts';
 import { explain } from '../../../../router/explain.ts';
 import { FleetHolder } from '../../../../router/fleet/holder.ts';
-import { createInProcessStore } from '../../../../router/health/in-process-store.ts';
+import { closing } from '../../../../router/health/verdicts/handover.ts';
+import { createInProcessStore } from '../../../../router/health/in-process/in-process-store.ts';
 import { Monitor } from '../../../../router/health/monitor.ts';
 import { Names } from '../../../../router/names.ts';
-import { StoreUnavailable, type Store } from '../../../../router/health/store.ts';
+import { StoreUnavailable, type Beat, type Store } from '../../../../router/health/store.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
 import { homesOf, machineOf } from '../../../support/machine.ts';
@@ -54,6 +55,10 @@ async function watching(
   };
   const config = readConfig({ ...quick, ROUTER_ID: 'router-1', ...env });
   const monitor = new Monitor(config, fleets, store, new Names(config.DNS_TTL_MS), SILENT);
+  // No requests pass here: nothing is ever inside a cell.
+  monitor.onRecords((records) => {
+    for (const { home, epoch, phase } of records) if (phase === 'closing') monitor.confirmHeld(home, epoch);
+  });
   onTestFinished(async () => {
     await monitor.stop();
     await store.close();
@@ -104,7 +109,7 @@ test('a tenant of a healthy home is explained', async () => {
   });
 });
 
-test('the tenants of a dead home go to its neighbour, and return when it is back', async () => {
+test('the tenants of a dead home go to its neighbour, and return in three handovers when it is back', async () => {
   const setting = await watching();
   await until('it is ready', () => setting.monitor.ready);
   await setting.a.die();
@@ -112,7 +117,8 @@ test('the tenants of a dead home go to its neighbour, and return when it is back
   expect(explained(setting)).toMatchObject({ home: 'cell-a', cell: 'cell-b', epoch: 2 });
   await setting.a.reopen();
   await until('home serves again', () => explained(setting).role === 'home');
-  expect(explained(setting)).toMatchObject({ cell: 'cell-a', epoch: 3 });
+  await until('all are back', () => setting.monitor.recordOf('cell-a').epoch === 8);
+  expect(explained(setting)).toMatchObject({ cell: 'cell-a', epoch: 8 });
 });
 
 test('with home and neighbour dead a tenant is refused, and told why', async () => {
@@ -177,6 +183,34 @@ test('a store that was emptied and filled by others is read, though it needs not
   await second.restore([{ ...initialRecord('cell-b', 'cell-a'), epoch: 7 }], 1);
   current = second;
   await until('what the second knows is known', () => monitor.recordOf('cell-b').epoch >= 7);
+});
+
+test('a handover of a home that this router’s fleet does not have is confirmed as well', async () => {
+  const store = createInProcessStore();
+  const beats: Beat[] = [];
+  const { monitor } = await watching({
+    ...store,
+    beat: async (beat) => {
+      beats.push(beat);
+      return await store.beat(beat);
+    },
+  });
+  await until('it is ready', () => monitor.ready);
+  const now = Date.now();
+  const terms = { until: now + 3_600_000, actor: 'anna', reason: 'test', to: null };
+  await store.restore([closing(initialRecord('cell-y', 'cell-z'), { share: 100 }, null, terms, now)], 1);
+  await until('it is confirmed', () => beats.at(-1)?.confirmations['cell-y']?.held);
+  expect(beats.at(-1)?.confirmations).toEqual({ 'cell-y': { epoch: 2, held: true, ready: false } });
+});
+
+test('a router that is replaced under its own ID leaves its successor alone', async () => {
+  const store = createInProcessStore();
+  const [former, successor] = [await watching(store), await watching(store)];
+  await until('both are ready', () => former.monitor.ready && successor.monitor.ready);
+  await until('both are heard', () => successor.monitor.liveRouters === 2);
+  await former.monitor.stop();
+  await until('one is left', () => successor.monitor.liveRouters === 1);
+  expect(successor.monitor.machines).toEqual([expect.stringMatching(/^router-1 [0-9a-f]{8}$/)]);
 });
 
 test('a changed fleet is watched as soon as it is in force', async () => {

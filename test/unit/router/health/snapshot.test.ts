@@ -22,6 +22,7 @@ function snapshotAt(path: string): { snapshot: Snapshot; lines: Line[] } {
   return { snapshot: new Snapshot(path, log), lines };
 }
 
+const NOTHING = { records: [], whole: false };
 const RECORD = awayRecord('cell-a', 'cell-b', 5);
 
 test('what was written is read again', async () => {
@@ -29,12 +30,13 @@ test('what was written is read again', async () => {
   const { snapshot } = snapshotAt(path);
   snapshot.write([RECORD, awayRecord('cell-c', 'cell-d', 2)]);
   await snapshot.settled();
-  expect(snapshotAt(path).snapshot.read()).toEqual([RECORD, awayRecord('cell-c', 'cell-d', 2)]);
+  const records = [RECORD, awayRecord('cell-c', 'cell-d', 2)];
+  expect(snapshotAt(path).snapshot.read()).toEqual({ records, whole: true });
 });
 
 test('where there is no file nothing is known, and nothing is wrong', async () => {
   const { snapshot, lines } = snapshotAt(join(await folderOf(), 'none.json'));
-  expect([snapshot.read(), lines]).toEqual([[], []]);
+  expect([snapshot.read(), lines]).toEqual([NOTHING, []]);
 });
 
 test.each([
@@ -47,7 +49,7 @@ test.each([
   const path = join(await folderOf(), 'records.json');
   await writeFile(path, content);
   const { snapshot, lines } = snapshotAt(path);
-  expect(snapshot.read()).toEqual([]);
+  expect(snapshot.read()).toEqual(NOTHING);
   expect(lines).toMatchObject([{ level: 40, msg: 'snapshot can not be read', reason: 'malformed' }]);
 });
 
@@ -56,12 +58,12 @@ test('of a file with some malformed records the others are read', async () => {
   const third = { ...RECORD, target: 'cell-c' };
   const records = [null, 7, 'x', {}, { ...RECORD, epoch: 0 }, third, RECORD];
   await writeFile(path, JSON.stringify({ records }));
-  expect(snapshotAt(path).snapshot.read()).toEqual([RECORD]);
+  expect(snapshotAt(path).snapshot.read()).toEqual({ records: [RECORD], whole: false });
 });
 
 test('a folder in its place can not be read, and is told', async () => {
   const { snapshot, lines } = snapshotAt(await folderOf());
-  expect(snapshot.read()).toEqual([]);
+  expect(snapshot.read()).toEqual(NOTHING);
   expect(lines).toMatchObject([{ reason: 'EISDIR' }]);
 });
 
@@ -84,7 +86,7 @@ test('of many writes at once the last stands', async () => {
   const { snapshot } = snapshotAt(path);
   for (let epoch = 2; epoch <= 200; epoch += 1) snapshot.write([awayRecord('cell-a', 'cell-b', epoch)]);
   await snapshot.settled();
-  expect(snapshot.read()).toMatchObject([{ epoch: 200 }]);
+  expect(snapshot.read().records).toMatchObject([{ epoch: 200 }]);
 });
 
 test('a write that comes while another is under way is not lost', async () => {
@@ -95,7 +97,7 @@ test('a write that comes while another is under way is not lost', async () => {
     await stat(path).catch(() => null);
   }
   await snapshot.settled();
-  expect(snapshot.read()).toMatchObject([{ epoch: 30 }]);
+  expect(snapshot.read().records).toMatchObject([{ epoch: 30 }]);
 });
 
 test('whoever reads while it is written sees it whole, and no other file is left', async () => {

@@ -92,24 +92,67 @@ test('an epoch never goes back', () => {
   );
 });
 
-test('while a home serves, its neighbour is the file’s', () => {
-  const view = new HealthView(PLACEMENT);
-  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3 }]);
-  view.setPlacement(OTHER);
-  expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-c', epoch: 3 });
-});
+test.each<[string, HealthRecord]>([
+  ['serves', { ...initialRecord('cell-a', 'cell-b'), epoch: 3 }],
+  ['is away', awayRecord('cell-a', 'cell-b', 3)],
+])(
+  'where a record of a home that %s is known, its own neighbour stands until a newer one says otherwise',
+  (_, record) => {
+    const view = new HealthView(PLACEMENT);
+    view.apply([record]);
+    view.setPlacement(OTHER);
+    expect(view.recordOf('cell-a')).toEqual(record);
+    view.apply([{ ...record, neighbour: 'cell-c', epoch: 4 }]);
+    expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-c', epoch: 4 });
+  },
+);
 
-test('while a home is away, its neighbour is the one that stands in for it', () => {
+test('where none is known, the neighbour is the file’s', () => {
   const view = new HealthView(PLACEMENT);
-  view.apply([awayRecord('cell-a', 'cell-b', 3)]);
   view.setPlacement(OTHER);
-  expect(view.recordOf('cell-a')).toMatchObject({ neighbour: 'cell-b', target: 'cell-b' });
+  expect(view.recordOf('cell-a')).toEqual(initialRecord('cell-a', 'cell-c'));
 });
 
 test('a home is known once anything was told of it, and not before', () => {
   const view = new HealthView(PLACEMENT);
   view.apply([awayRecord('cell-a', 'cell-b', 2)]);
   expect(HOMES.map((home) => view.knows(home))).toEqual([true, false, false]);
+});
+
+test('a tenant’s own cut-overs are known of all homes, also of those that left, but to no cell that did', () => {
+  const view = new HealthView(PLACEMENT);
+  const moved = (home: string, tenant: string, to: string): HealthRecord => ({
+    ...initialRecord(home, null),
+    epoch: 3,
+    moved: [{ tenant, to }],
+  });
+  view.apply([moved('cell-z', 'acme', 'cell-b'), moved('cell-a', 'bolt', 'cell-z')]);
+  expect(['acme', 'bolt', 'cord'].map((tenant) => view.movedTenant(tenant))).toEqual(['cell-b', null, null]);
+});
+
+test('a range that a later generation than the file’s took is overtaken at its old home, until the file has it', () => {
+  const view = new HealthView(PLACEMENT);
+  const moved = [{ buckets: [10, 20], to: 'cell-b', generation: 2 }] satisfies HealthRecord['moved'];
+  const asked = [9, 10, 20, 21].map((bucket) => ['cell-a', bucket] as const);
+  const overtaken = () => asked.map(([home, bucket]) => view.isOvertaken(home, bucket));
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3, moved }]);
+  expect(overtaken()).toEqual([false, true, true, false]);
+  expect(view.isOvertaken('cell-b', 10)).toBe(false);
+  view.setPlacement(
+    fleetFrom({ ...THREE, generations: [{ add: HOMES }, { reweight: { 'cell-a': 2 }, settled: true }] })
+      .placement,
+  );
+  expect(overtaken()).toEqual([false, false, false, false]);
+});
+
+test('moves are counted when records of moves change, and by no others', () => {
+  const view = new HealthView(PLACEMENT);
+  view.apply([awayRecord('cell-a', 'cell-b', 2)]);
+  expect(view.moves).toBe(0);
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 3, moved: [{ tenant: 'acme', to: 'cell-b' }] }]);
+  expect(view.moves).toBe(1);
+  view.apply([{ ...initialRecord('cell-a', 'cell-b'), epoch: 4 }]);
+  expect(view.moves).toBe(2);
 });
 
 test('a cell’s rules are those of its own home and of the homes it stands in for', () => {

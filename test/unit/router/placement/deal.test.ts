@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { dealAll } from '../../../../router/placement/courses.ts';
 import { countOf, deal, dealAgain } from '../../../../router/placement/deal.ts';
 import { BUCKETS } from '../../../../router/placement/hash.ts';
 import {
@@ -10,14 +11,13 @@ import {
   type Members,
   type PlacementInput,
 } from '../../../../router/placement/history.ts';
-import { dealAll } from '../../../../router/placement/placement.ts';
 import { histories } from './histories.ts';
 
 // A table of 65,536 buckets takes some 40 ms, one of 1,024 a few: thousands of histories are tried with the few.
 const SCALES = [
-  { histories: 1_000, maxCells: 10, buckets: 1_024 },
-  { histories: 200, maxCells: 100, buckets: 1_024 },
-  { histories: 10, maxCells: 100, buckets: BUCKETS },
+  { histories: 500, maxCells: 10, buckets: 1_024 },
+  { histories: 100, maxCells: 100, buckets: 1_024 },
+  { histories: 5, maxCells: 100, buckets: BUCKETS },
 ];
 
 /** Owner of each bucket after each generation. */

@@ -41,18 +41,28 @@ test.for([-1, BUCKETS, 0.5, Number.NaN])('bucket %d is refused', (bucket) => {
 test('a new cell has no tenants before the cut-over, and they know where they are to move', () => {
   const [before, after] = [place(), place({ generations: [FIRST, { add: ['cell-d'] }] })];
   const tenant = tenantWhere((tenant) => after.locate(tenant).movingTo !== null);
-  expect(after.locate(tenant)).toEqual({ ...before.locate(tenant), movingTo: 'cell-d' });
+  const { home } = before.locate(tenant);
+  const course = [
+    { generation: 1, owner: home },
+    { generation: 2, owner: 'cell-d' },
+  ];
+  expect(after.locate(tenant)).toEqual({
+    ...before.locate(tenant),
+    movingTo: 'cell-d',
+    unsettled: { course, tenant: null },
+  });
   expect([after.bucketsOf('cell-d'), after.cells.length]).toEqual([0, 4]);
 });
 
 test('a settled generation leaves nothing to move', () => {
   const after = place({ generations: [FIRST, { add: ['cell-d'], settled: true }] });
   expect(after.bucketsOf('cell-d')).toBe(BUCKETS / 4);
-  const outstanding = Array.from({ length: BUCKETS }, (_, bucket) => after.locateBucket(bucket).movingTo);
-  expect(outstanding.filter((cell) => cell !== null)).toEqual([]);
+  const unsettled = Array.from({ length: BUCKETS }, (_, bucket) => after.locateBucket(bucket).unsettled);
+  expect(unsettled.filter((one) => one !== null)).toEqual([]);
+  expect(after.unsettledBuckets).toEqual([]);
 });
 
-test('a bucket that moves back to its home before its cut-over has nowhere to go', () => {
+test('a bucket that comes back to its home has nowhere to go, but may have been away meanwhile', () => {
   const history = [FIRST, { add: ['cell-d'] }, { remove: ['cell-d'] }];
   const [before, during, after] = history.map((_, index) =>
     place({ generations: history.slice(0, index + 1) }),
@@ -61,13 +71,22 @@ test('a bucket that moves back to its home before its cut-over has nowhere to go
     const back = before?.locate(tenant).home === after?.locate(tenant).home;
     return during?.locate(tenant).movingTo === 'cell-d' && back && after?.locate(tenant).movingTo === null;
   });
-  expect(after?.locate(tenant)).toEqual(before?.locate(tenant));
+  const home = before?.locate(tenant).home;
+  expect(after?.locate(tenant)).toMatchObject({ home, movingTo: null });
+  expect(after?.locate(tenant).unsettled?.course.map(({ owner }) => owner)).toEqual([home, 'cell-d', home]);
 });
 
 test('a removed cell stays until its buckets are cut over, and keeps its neighbour', () => {
   const after = place({ generations: [FIRST, { remove: ['cell-b'] }] });
   expect(after.cells).toEqual(['cell-a', 'cell-b', 'cell-c']);
   expect([after.bucketsOf('cell-b'), after.neighbourOf('cell-b')]).toEqual([21_845, 'cell-c']);
+});
+
+test('a cell that came and went stays while buckets may be there', () => {
+  const history = [FIRST, { add: ['cell-d'] }, { remove: ['cell-d'] }];
+  expect(place({ generations: history }).cells).toEqual(NAMES);
+  const settled = history.map((generation) => ({ ...generation, settled: true }));
+  expect(place({ generations: settled }).cells).toEqual(FIRST.add);
 });
 
 test('a removed cell is gone once its buckets are cut over', () => {
@@ -81,7 +100,13 @@ test('a settled pin beats the bucket', () => {
   const tenant = tenantWhere((tenant) => unpinned.locate(tenant).home === 'cell-a');
   const placement = place({ pins: new Map([[tenant, { cell: 'cell-c', settled: true }]]) });
   const bucket = bucketOf(tenant);
-  expect(placement.locate(tenant)).toEqual({ bucket, home: 'cell-c', movingTo: null, pin: 'cell-c' });
+  expect(placement.locate(tenant)).toEqual({
+    bucket,
+    home: 'cell-c',
+    movingTo: null,
+    pin: 'cell-c',
+    unsettled: null,
+  });
 });
 
 test('an unsettled pin leaves the tenant at its home, on its way to the pin', () => {
@@ -89,7 +114,13 @@ test('an unsettled pin leaves the tenant at its home, on its way to the pin', ()
   const tenant = tenantWhere((tenant) => unpinned.locate(tenant).home === 'cell-a');
   const placement = place({ pins: new Map([[tenant, { cell: 'cell-c', settled: false }]]) });
   const bucket = bucketOf(tenant);
-  expect(placement.locate(tenant)).toEqual({ bucket, home: 'cell-a', movingTo: 'cell-c', pin: 'cell-c' });
+  expect(placement.locate(tenant)).toMatchObject({
+    bucket,
+    home: 'cell-a',
+    movingTo: 'cell-c',
+    pin: 'cell-c',
+    unsettled: { tenant },
+  });
 });
 
 test('a pin to the home itself leaves nothing to move, even while the bucket is to move', () => {
