@@ -1,4 +1,4 @@
-// What a cell has begun and not finished, by home and tenant: what it waits for before it says that it has let tenants go.
+// The requests that a cell has begun and not finished, by home and tenant: what it waits for before it says that it has let tenants go.
 export type Work = { readonly home: string; readonly tenant: string };
 
 export class Begun {

@@ -101,7 +101,6 @@ export class StubCell {
       return;
     }
     this.#begin(request);
-    socket.once('close', this.#begun.begin(workOf(request)));
     openWebSocket(request, socket);
   }
 
@@ -112,12 +111,11 @@ export class StubCell {
       return;
     }
     const done = this.#begin(request);
-    const over = this.#begun.begin(workOf(request));
     if (request.url === EVENTS_PATH) {
-      response.once('close', over);
       streamEvents(response);
       return;
     }
+    const over = this.#begun.begin(workOf(request));
     const { status, latencyMs, dripMs } = this.behaviour;
     const slowMs = Number(SLOW_PATH.exec(request.url ?? '')?.[1] ?? 0);
     this.#inside += 1;
