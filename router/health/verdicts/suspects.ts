@@ -84,7 +84,7 @@ export function judge(before: Suspects, sight: Sight): Suspects & { culprits: Cu
   const judging: Judging = {
     sight,
     dying: new Map([...before.dying].filter(([cell, death]) => isStillDying(cell, death, sight))),
-    suspicions: new Map([...before.suspicions].filter(([, { died }]) => recent(died, sight.now).length > 0)),
+    suspicions: stillSuspected(before.suspicions, sight.now),
     culprits: [],
   };
   for (const death of sight.accusations.deaths) take(death, judging);
@@ -94,6 +94,16 @@ export function judge(before: Suspects, sight: Sight): Suspects & { culprits: Cu
   }
   const { dying, suspicions, culprits } = judging;
   return { dying, suspicions, culprits };
+}
+
+/** A death that is too old is forgotten for good: a clock that is set back must not bring it back. */
+function stillSuspected(before: Suspects['suspicions'], now: number): Map<string, Suspicion> {
+  const left = new Map<string, Suspicion>();
+  for (const [home, suspicion] of before) {
+    const died = recent(suspicion.died, now);
+    if (died.length > 0) left.set(home, { ...suspicion, died });
+  }
+  return left;
 }
 
 /** It was judged, and the majority does not find it down any more; or it never did. */

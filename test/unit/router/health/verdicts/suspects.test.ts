@@ -108,6 +108,17 @@ describe('one who was in flight at both deaths of its pair', () => {
     expect(store.death('cell-a', 'acme!')).toEqual(['acme']);
   });
 
+  test('is none by a death that was too old once, though the clock was set back since', () => {
+    const store = new Beating();
+    store.death('cell-a', 'acme');
+    store.now += 5 * MINUTE_MS;
+    store.death('cell-b', 'acme');
+    store.now += 5 * MINUTE_MS;
+    store.beat(everyone(WELL));
+    store.now -= MINUTE_MS;
+    expect(store.death('cell-a', 'acme')).toEqual([]);
+  });
+
   test('begins anew once it was found', () => {
     const store = new Beating();
     store.death('cell-a', 'acme');
