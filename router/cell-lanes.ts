@@ -77,6 +77,14 @@ export class CellLanes {
   }
 
   /** Tunnels stay for hours: guests get half of the places at most, so that the cell's own tenants always find some. */
+  enterTunnel(role: Role, tenant: string, nowMs: number): boolean {
+    const lane = this.tunnels[role];
+    const limit = this.#tunnelLimit;
+    const room = role === 'home' ? limit : Math.max(1, Math.floor(limit * LIMITS.guestMost));
+    const free = Math.min(room - lane.count, limit - this.tunnelCount);
+    return lane.enter(tenant, room, free, nowMs) === 'in';
+  }
+
   #room(role: Role): number {
     const { limit } = this;
     return role === 'home' ? limit : this.#guestRoom(limit);
@@ -84,14 +92,6 @@ export class CellLanes {
 
   #free(role: Role, room: number): number {
     return room - (role === 'home' ? this.count : this.guest.count);
-  }
-
-  enterTunnel(role: Role, tenant: string, nowMs: number): boolean {
-    const lane = this.tunnels[role];
-    const limit = this.#tunnelLimit;
-    const room = role === 'home' ? limit : Math.max(1, Math.floor(limit * LIMITS.guestMost));
-    const free = Math.min(room - lane.count, limit - this.tunnelCount);
-    return lane.enter(tenant, room, free, nowMs) === 'in';
   }
 
   /**

@@ -1,10 +1,8 @@
 // A cut-over as the store is to record it: which buckets move, and ranges that move these and no others. Pure.
 import { findHome, lastKnownHome, type CutOvers } from './find-home.ts';
-import { movedSoFar, without } from './health/verdicts/moved.ts';
+import { isWithin, movedSoFar, without, type Range } from './health/verdicts/moved.ts';
 import type { HealthRecord, Moved } from './health/record.ts';
 import type { Placement } from './placement/placement.ts';
-
-export type Range = [number, number];
 
 /** The part of a placement that a cut-over needs. */
 export type Unsettled = Pick<Placement, 'locateBucket' | 'unsettledBuckets' | 'generations'>;
@@ -22,7 +20,7 @@ export function outstandingIn(
   const byHome = new Map<string, number[]>();
   let unknown = 0;
   for (const bucket of placement.unsettledBuckets) {
-    if (!ranges.some(([first, last]) => bucket >= first && bucket <= last)) continue;
+    if (!ranges.some((range) => isWithin(bucket, range))) continue;
     const found = findHome(placement.locateBucket(bucket), cutOvers);
     if ('refusal' in found) unknown += 1;
     else if (found.movingTo === to) {

@@ -1,6 +1,6 @@
 // Step 2b of a request: the placement and the cut-overs on record → the cell that is the tenant's home now. Pure.
 import type { RefusalCode } from './errors.ts';
-import { movedSoFar, type Moves } from './health/verdicts/moved.ts';
+import { isWithin, movedSoFar, type Moves } from './health/verdicts/moved.ts';
 import type { Course, Leg } from './placement/courses.ts';
 import type { Location } from './placement/placement.ts';
 
@@ -35,32 +35,30 @@ export type NoHome = {
 export function findHome(location: Location, cutOvers: CutOvers): Home | NoHome {
   const { unsettled } = location;
   if (unsettled === null)
-    return isOvertaken(location, location.home, cutOvers) ? overtaken(location) : location;
+    return isOvertaken(location, location.home, cutOvers) ? noHome(location.home, OVERTAKEN) : location;
   const { home, movingTo, certain } = follow(location, unsettled, cutOvers);
-  if (!certain) {
-    const reason = `nobody can tell whether it was moved from ${home}`;
-    return {
-      refusal: 'placement-moving',
-      home,
-      reason,
-      detail: 'It is not known yet which cell has it now.',
-    };
-  }
-  return isOvertaken(location, home, cutOvers) ? overtaken({ home }) : { home, movingTo };
+  if (!certain) return noHome(home, UNKNOWN);
+  return isOvertaken(location, home, cutOvers) ? noHome(home, OVERTAKEN) : { home, movingTo };
+}
+
+type Why = { reason: (home: string) => string; detail: string };
+
+const UNKNOWN: Why = {
+  reason: (home) => `nobody can tell whether it was moved from ${home}`,
+  detail: 'It is not known yet which cell has it now.',
+};
+const OVERTAKEN: Why = {
+  reason: (home) => `it was moved from ${home} by a generation that this router's fleet file does not have`,
+  detail: 'The fleet file of this router is older than where it was moved.',
+};
+
+function noHome(home: string, { reason, detail }: Why): NoHome {
+  return { refusal: 'placement-moving', home, reason: reason(home), detail };
 }
 
 /** A pin does not go by its bucket. */
 function isOvertaken({ bucket, pin }: Location, home: string, cutOvers: CutOvers): boolean {
   return pin === null && cutOvers.isOvertaken(home, bucket);
-}
-
-function overtaken({ home }: Pick<Home, 'home'>): NoHome {
-  return {
-    refusal: 'placement-moving',
-    home,
-    reason: `it was moved from ${home} by a generation that this router's fleet file does not have`,
-    detail: 'The fleet file of this router is older than where it was moved.',
-  };
 }
 
 /** The same by what is known, be it little: for reports, where no request depends on it. */
@@ -103,7 +101,7 @@ function legOf(bucket: number, course: Course, cutOvers: CutOvers): Leg {
   let at: Leg = course[0];
   for (const { owner, generation } of course) {
     for (const entry of movedSoFar(cutOvers.recordOf(owner))) {
-      if ('tenant' in entry || bucket < entry.buckets[0] || bucket > entry.buckets[1]) continue;
+      if ('tenant' in entry || !isWithin(bucket, entry.buckets)) continue;
       if (entry.generation <= generation) continue;
       const next = legBy(course, entry.generation);
       if (next.owner === entry.to && next.generation > at.generation) at = next;

@@ -1,6 +1,7 @@
 // The fence of a level 1 cell: which tenants are its own by the newest rule it knows, also across a restart.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Rule } from '../../router/health/record.ts';
+import { isWithin } from '../../router/health/verdicts/moved.ts';
 import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { bucketOf } from '../../router/placement/hash.ts';
 
@@ -77,8 +78,7 @@ function hasMoved({ moved }: Rule, tenant: string): boolean {
   const bucket = bucketOf(tenant);
   return moved.some((entry) => {
     if ('tenant' in entry) return entry.tenant === tenant;
-    const [from, to] = entry.buckets;
-    return bucket >= from && bucket <= to;
+    return isWithin(bucket, entry.buckets);
   });
 }
 

@@ -1,6 +1,7 @@
 // Cut-overs: buckets and tenants that the fleet file is to move get their new home, by a handover between the two.
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { outstandingIn, rangesFor, type Range } from '../cut-over.ts';
+import { outstandingIn, rangesFor } from '../cut-over.ts';
+import type { Range } from '../health/verdicts/moved.ts';
 import { findHome } from '../find-home.ts';
 import type { Change } from '../health/store.ts';
 import { cutOverBody, readBody, type CutOverBody } from './bodies.ts';

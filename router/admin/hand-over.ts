@@ -28,9 +28,9 @@ export type HandOverAnswer = { record: HealthRecord } | ChangeRefusal | Undone;
 
 /**
  * The record, once the change is in force. A handover that was undone, one that stands in the way, and a store that has
- * not heard all routers yet, is no answer: it is tried three times in all, within about 15 s. Rejects with `StoreUnavailable` when the store does not answer, or
- * does not tell of the end in time (it may have happened then), and with the reason of `signal` when nobody waits any
- * more; a handover that is under way goes on all the same.
+ * not heard all routers yet, is no answer: it is tried three times in all, within about 15 s. Rejects with
+ * `StoreUnavailable` when the store does not answer, or does not tell of the end in time (it may have happened then), and
+ * with the reason of `signal` when nobody waits any more; a handover that is under way goes on all the same.
  */
 export async function handOver(
   parts: HandOverParts,

@@ -1,7 +1,7 @@
 // What this router knows, in memory: the request path reads it, and nothing on the request path waits for more.
 import { isDeepStrictEqual } from 'node:util';
 import type { Placement } from '../placement/placement.ts';
-import { rangesBeyond, tenantHomes, type Range } from './verdicts/moved.ts';
+import { isWithin, rangesBeyond, tenantHomes, type Range } from './verdicts/moved.ts';
 import { initialRecord, type HealthRecord } from './record.ts';
 
 export class HealthView {
@@ -76,7 +76,7 @@ export class HealthView {
   /** Whether a generation that the placement does not have may have taken the bucket from this home. */
   isOvertaken(home: string, bucket: number): boolean {
     if (this.#overtaken.size === 0) return false;
-    return this.#overtaken.get(home)?.some(([from, to]) => bucket >= from && bucket <= to) ?? false;
+    return this.#overtaken.get(home)?.some((range) => isWithin(bucket, range)) ?? false;
   }
 
   /** Grows whenever what was cut over may have changed. */

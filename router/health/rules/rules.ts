@@ -123,10 +123,9 @@ export class Rules {
   reconcile(cell: string, origin: string, epochs: KnownEpochs): void {
     this.#fence.learn(cell, origin, epochs);
     const former = Object.keys(epochs ?? {}).filter((home) => this.view.knows(home));
-    this.#fence.bringTo(cell, [
-      ...this.view.rulesFor(cell),
-      ...former.map((home) => this.view.recordOf(home)),
-    ]);
+    const records = [...this.view.rulesFor(cell), ...former.map((home) => this.view.recordOf(home))];
+    // Nearly always the same ones: it has rules of its own pair.
+    this.#fence.bringTo(cell, new Set(records));
   }
 
   /** Whether the cell takes rules (contract level 1 and above). */

@@ -92,7 +92,11 @@ export function movesTooMuch(
 }
 
 /** Buckets, both ends included. */
-export type Range = readonly [number, number];
+export type Range = [number, number];
+
+export function isWithin(bucket: number, [from, to]: Range): boolean {
+  return bucket >= from && bucket <= to;
+}
 
 /**
  * Home → the ranges that were cut over from it by later generations than the first so many. A range may hold buckets that

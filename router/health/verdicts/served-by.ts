@@ -1,6 +1,7 @@
 // Which cell a record gives a tenant: by its share, its pins, and the handover that may be under way. Pure.
 import { bucketOf, xxh32 } from '../../placement/hash.ts';
 import type { HealthRecord } from '../record.ts';
+import { isWithin } from './moved.ts';
 
 /** An operation deals the tenants of a home into so many slots: a hundredth of a percent each. */
 export const SLOTS = 10_000;
@@ -55,7 +56,7 @@ function isChanging({ changing }: Ruling, tenant: string): boolean {
   if (changing.tenants.includes(tenant)) return true;
   if (changing.buckets.length === 0) return false;
   const bucket = bucketOf(tenant);
-  return changing.buckets.some(([from, to]) => bucket >= from && bucket <= to);
+  return changing.buckets.some((range) => isWithin(bucket, range));
 }
 
 /** The cells of the pair that lose tenants by a handover, and those that gain some; a new home is not among them. */

@@ -1,7 +1,8 @@
 // Random histories of a fleet's generations, settled in any order, with cut-overs between: nothing moves but on purpose.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { outstandingIn, rangesFor, type Range, type Unsettled } from '../../../router/cut-over.ts';
+import { outstandingIn, rangesFor, type Unsettled } from '../../../router/cut-over.ts';
+import type { Range } from '../../../router/health/verdicts/moved.ts';
 import { lastKnownHome, type CutOvers } from '../../../router/find-home.ts';
 import { parseFleet } from '../../../router/fleet/load.ts';
 import { beginChange } from '../../../router/health/verdicts/change.ts';
