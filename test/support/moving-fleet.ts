@@ -27,7 +27,9 @@ export type MovingFleet = {
 
 export const TOKEN = 'a-long-enough-token';
 const WHY = { reason: 'a new cell', owner: 'anna' };
-const ENV = { ADMIN_TOKEN: `anna:${TOKEN}`, PROBE_INTERVAL_MS: '50', RISE: '2' };
+/** The cells live in the test's own process: while that deals buckets, they answer nobody, and are not dead. */
+const PATIENCE = { PROBE_TIMEOUT_MS: '3000' };
+const ENV = { ADMIN_TOKEN: `anna:${TOKEN}`, PROBE_INTERVAL_MS: '50', RISE: '2', ...PATIENCE };
 
 export const FIRST = { add: ['cell-a', 'cell-b', 'cell-c'] };
 export const JOINING = { add: ['cell-d'] };
