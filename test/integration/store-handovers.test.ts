@@ -1,13 +1,11 @@
 // Handovers through both stores: how they begin, and how the beats of the machines end them.
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { MOVES_MOST } from '../../router/health/verdicts/moved.ts';
-import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
 import type { HealthRecord } from '../../router/health/record.ts';
-import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import type { Change, Store, Wish } from '../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
-import { startRedis, type RedisProcess } from '../support/redis.ts';
+import { bothStores } from '../support/both-stores.ts';
 
 const HOMES = homesOf('cell-a', 'cell-b', 'cell-c');
 const ALL_UP = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };
@@ -15,18 +13,7 @@ const A_DOWN = { ...ALL_UP, 'cell-a': DOWN };
 const B_DOWN = { ...ALL_UP, 'cell-b': DOWN };
 const HANDOVER_MS = 2_000;
 
-let redis: RedisProcess;
-let prefix = 0;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => await redis.stop());
-
-type Make = (now: () => number) => Store;
-const STORES: [string, Make][] = [
-  ['redis', (now) => createRedisStore({ url: redis.url, prefix: `h-${(prefix += 1)}`, now, warmUpMs: 0 })],
-  ['in-process', (now) => createInProcessStore({ now })],
-];
+const { stores } = bothStores();
 
 /** A change of cell-a. */
 function changeTo(wish: Wish, more: Partial<Change> = {}): Change {
@@ -41,7 +28,7 @@ function cutOver(to: string, buckets: [number, number][], tenants: string[] = []
   return { kind: 'cut-over', to, buckets, tenants, generation: 2 };
 }
 
-describe.each(STORES)('the %s store', (_, make) => {
+describe.each(stores)('the %s store', (_, make) => {
   let now = 0;
   let store: Store;
   let r1: Machine;

@@ -1,7 +1,5 @@
 // What both stores tell of an incident: who is held back, who was refused for how long, and what an operator forced.
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
-import { createRedisStore } from '../../router/health/redis/redis-store.ts';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   BEAT_TTL_MS,
   MARKS_MAX,
@@ -10,7 +8,7 @@ import {
   type Store,
 } from '../../router/health/store.ts';
 import { awayRecord, DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
-import { startRedis, type RedisProcess } from '../support/redis.ts';
+import { bothStores } from '../support/both-stores.ts';
 
 const A_DOWN = { 'cell-a': DOWN, 'cell-b': UP };
 const A_UP = { 'cell-a': UP, 'cell-b': UP };
@@ -25,23 +23,9 @@ const WISH: FailOver = {
   override: [],
 };
 
-let redis: RedisProcess;
-let prefix = 0;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => await redis.stop());
+const { stores } = bothStores();
 
-type Make = (now: () => number, warmUpMs: number) => Store;
-const STORES: [string, Make][] = [
-  [
-    'redis',
-    (now, warmUpMs) => createRedisStore({ url: redis.url, prefix: `i-${(prefix += 1)}`, now, warmUpMs }),
-  ],
-  ['in-process', (now, warmUpMs) => createInProcessStore({ now, warmUpMs })],
-];
-
-describe.each(STORES)('the %s store', (_, make) => {
+describe.each(stores)('the %s store', (_, make) => {
   let now = 0;
   let store: Store;
   let machine: (id: string) => Machine;

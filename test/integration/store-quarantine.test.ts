@@ -1,11 +1,10 @@
 // The quarantine in both stores: who is on it, who hears of it, and what becomes of it.
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { QUARANTINE_MAX, type QuarantineChange } from '../../router/health/verdicts/quarantine.ts';
 import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { StoreUnavailable, type Store } from '../../router/health/store.ts';
 import { DOWN, homesOf, machineOf, UP, type Machine } from '../support/machine.ts';
-import { startRedis, type RedisProcess } from '../support/redis.ts';
+import { bothStores } from '../support/both-stores.ts';
 import { until } from '../support/wait.ts';
 
 const WELL = { 'cell-a': UP, 'cell-b': UP };
@@ -21,20 +20,10 @@ const WISH = {
 };
 const RELEASE = { tenant: 'acme', actor: 'bob', reason: 'fixed', owner: 'ops' };
 
-let redis: RedisProcess;
+const { stores, redis } = bothStores();
 let prefix = 0;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => await redis.stop());
 
-type Make = (now: () => number) => Store;
-const STORES: [string, Make][] = [
-  ['redis', (now) => createRedisStore({ url: redis.url, prefix: `q-${(prefix += 1)}`, now, warmUpMs: 0 })],
-  ['in-process', (now) => createInProcessStore({ now })],
-];
-
-describe.each(STORES)('the %s store', (kind, make) => {
+describe.each(stores)('the %s store', (kind, make) => {
   let now = 0;
   let store: Store;
   let machine: (id: string) => Machine;
@@ -267,7 +256,7 @@ describe.each(STORES)('the %s store', (kind, make) => {
 describe('the shared store', () => {
   const open = (protocol?: number) => {
     const tag = `q-${prefix}`;
-    const setting = { url: redis.url, prefix: tag, warmUpMs: 0 };
+    const setting = { url: redis().url, prefix: tag, warmUpMs: 0 };
     const store = createRedisStore(protocol === undefined ? setting : { ...setting, protocol });
     onTestFinished(async () => await store.close());
     return { store, state: `{${tag}}:state`, channel: `{${tag}}:changes` };
@@ -282,7 +271,7 @@ describe('the shared store', () => {
     await r1.beat(WELL);
     await store.quarantine(WISH);
     await r1.beat(WELL);
-    await redis.command('FLUSHALL');
+    await redis().command('FLUSHALL');
     await r1.beat(WELL);
     await r2.beat(WELL);
     expect(r2.quarantine).toEqual(r1.quarantine);
@@ -292,7 +281,7 @@ describe('the shared store', () => {
   test('refuses an operator while it has lost what machines still hold', async () => {
     const { store } = open();
     await machineOn(store, 'r1').beat(WELL);
-    await redis.command('FLUSHALL');
+    await redis().command('FLUSHALL');
     await expect(store.quarantine(WISH)).rejects.toThrow('lost records');
     await expect(store.unquarantine(RELEASE)).rejects.toThrow(StoreUnavailable);
   });
@@ -313,7 +302,7 @@ describe('the shared store', () => {
     await r1.beat(WELL);
     const times = '"until":9000000000000,"since":1';
     const put = async (field: string, value: string) =>
-      await redis.command(`HSET ${state} ${field} ${JSON.stringify(value)}`);
+      await redis().command(`HSET ${state} ${field} ${JSON.stringify(value)}`);
     await put('quarantine:x', 'hello');
     await put('quarantine:y', `{${times},"tenant":"y"}`);
     await put('dying:cell-a', 'hello');
@@ -322,7 +311,7 @@ describe('the shared store', () => {
     await r1.beat(WELL);
     expect(r1.quarantine.map(({ tenant }) => tenant)).toEqual(['acme']);
     expect(store.malformedCount()).toBe(1);
-    expect(await redis.command(`HKEYS ${state}`)).not.toMatch(/dying|suspects/);
+    expect(await redis().command(`HKEYS ${state}`)).not.toMatch(/dying|suspects/);
   });
 
   test('drops and counts a published change that is none', async () => {
@@ -335,7 +324,7 @@ describe('the shared store', () => {
     );
     await until('subscribed', () => ready);
     const message = { revision: 1, records: [], quarantine: [['acme', null], ['a b', null], 'x', ['c', {}]] };
-    await redis.command(`PUBLISH ${channel} ${JSON.stringify(JSON.stringify(message))}`);
+    await redis().command(`PUBLISH ${channel} ${JSON.stringify(JSON.stringify(message))}`);
     await until('it is heard', () => heard.length > 0);
     expect(heard).toEqual([[{ tenant: 'acme', entry: null }]]);
     expect(store.malformedCount()).toBe(3);

@@ -1,8 +1,6 @@
 // The store's contract, the same for both: Redis and the one in this process.
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createInProcessStore } from '../../router/health/in-process/in-process-store.ts';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
-import { createRedisStore } from '../../router/health/redis/redis-store.ts';
 import { BEAT_TTL_MS, type Store } from '../../router/health/store.ts';
 import {
   awayRecord,
@@ -13,29 +11,15 @@ import {
   type Machine,
   type MachineSetting,
 } from '../support/machine.ts';
-import { startRedis, type RedisProcess } from '../support/redis.ts';
+import { bothStores } from '../support/both-stores.ts';
 import { until } from '../support/wait.ts';
 
 const A_DOWN = { 'cell-a': DOWN, 'cell-b': UP };
 const A_UP = { 'cell-a': UP, 'cell-b': UP };
 
-let redis: RedisProcess;
-let prefix = 0;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => await redis.stop());
+const { stores } = bothStores();
 
-type Make = (now: () => number) => Store;
-const STORES: [string, Make][] = [
-  [
-    'redis',
-    (now) => createRedisStore({ url: redis.url, prefix: `store-${(prefix += 1)}`, now, warmUpMs: 0 }),
-  ],
-  ['in-process', (now) => createInProcessStore({ now })],
-];
-
-describe.each(STORES)('the %s store', (kind, make) => {
+describe.each(stores)('the %s store', (kind, make) => {
   let now = 0;
   let store: Store;
   let machine: (id: string, setting?: Partial<MachineSetting>) => Machine;
