@@ -6,7 +6,12 @@ import { Client, type QueryResultRow } from 'pg';
 import { pino } from 'pino';
 import { migrate } from '../../cell-template/migrate.ts';
 import { startDatabase, type EmbeddedDatabase } from '../../cell-template/postgres/embedded.ts';
-import { standbyDatabase, withDatabase } from '../../cell-template/standby/names.ts';
+import {
+  guestsSubscription,
+  standbyDatabase,
+  standbySubscription,
+  withDatabase,
+} from '../../cell-template/standby/names.ts';
 import { Pair, type PairOptions } from '../../cell-template/standby/pair.ts';
 import { temporaryDataDir } from './cell.ts';
 import { until } from './wait.ts';
@@ -51,6 +56,9 @@ export type DatabasePair = {
   atHome: Pair;
   nextDoor: Pair;
   synced(): Promise<void>;
+  /** The replication goes on, and nobody looks after it. */
+  closeLinks(): Promise<void>;
+  /** Ends all of it: servers have few slots. */
   close(): Promise<void>;
 };
 
@@ -91,6 +99,11 @@ export async function startDatabasePair(
   nextDoor.start();
   const isSynced = (): boolean =>
     nextDoor.standingOf(home)?.state === 'synced' && atHome.guests?.state === 'synced';
+  let closing: Promise<unknown> | null = null;
+  const closeLinks = async (): Promise<void> => {
+    closing ??= Promise.all([atHome.close(), nextDoor.close()]);
+    await closing;
+  };
   const pair: DatabasePair = {
     home,
     homeUrl,
@@ -98,10 +111,21 @@ export async function startDatabasePair(
     atHome,
     nextDoor,
     synced: async () => void (await until('both directions are synced', isSynced)),
-    close: async () => void (await Promise.all([atHome.close(), nextDoor.close()])),
+    closeLinks,
+    close: async () => {
+      await closeLinks();
+      await end(homeUrl, guestsSubscription(home));
+      await end(standbyUrl, standbySubscription(home));
+    },
   };
   await pair.synced();
   return pair;
+}
+
+/** Drops a subscription with its slot */
+async function end(url: string, subscription: string): Promise<void> {
+  const found = await ask(url, 'select from pg_subscription where subname = $1', [subscription]);
+  if (found.length > 0) await ask(url, `drop subscription "${subscription}"`);
 }
 
 /** A copy of the shipped migrations in a folder of its own, for a release that adds some. */
@@ -109,4 +133,18 @@ export async function copyMigrations(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-migrations-'));
   await cp(MIGRATIONS, folder, { recursive: true });
   return folder;
+}
+
+/** Holds both directions up while `work` runs: what each side writes meanwhile meets afterwards. The links must be closed. */
+export async function apart(
+  { home, homeUrl, standbyUrl }: DatabasePair,
+  work: () => Promise<void>,
+): Promise<void> {
+  const both = async (what: string): Promise<void> => {
+    await ask(homeUrl, `alter subscription "${guestsSubscription(home)}" ${what}`);
+    await ask(standbyUrl, `alter subscription "${standbySubscription(home)}" ${what}`);
+  };
+  await both('disable');
+  await work();
+  await both('enable');
 }
