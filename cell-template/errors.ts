@@ -10,6 +10,10 @@ const REFUSALS = {
   'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
   'upgrade-required': { status: 426, title: 'This path speaks WebSocket' },
   internal: { status: 500, title: 'The cell failed' },
+  'no-standby': { status: 503, title: 'This cell has no copy of the home' },
+  'guests-refused': { status: 503, title: 'This cell takes no guests' },
+  'guests-read-only': { status: 503, title: 'Guests may only read here' },
+  recovering: { status: 503, title: 'The cell is getting its data back' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
