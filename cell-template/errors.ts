@@ -1,5 +1,6 @@
 // Every refusal of the cell: its code, status and title, as application/problem+json (RFC 9457).
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { TenantError } from './contract/tenant.ts';
 
 const REFUSALS = {
   'tenant-missing': { status: 400, title: 'The request names no tenant' },
@@ -59,6 +60,7 @@ function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
 
 function asRefusal(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof TenantError) return new Refusal(error.code, error.message);
   switch (error.statusCode ?? 500) {
     case 413:
       return new Refusal('body-too-large', error.message);
