@@ -30,7 +30,11 @@ export function rulesBesideRows(homes: Homes): RuleStore {
 }
 
 /** The answer to a closing rule at the cell that loses tenants; null where nothing is replicated that they have. */
-export async function positionOf(homes: Homes, cell: string, { home, neighbour }: Rule): Promise<string | null> {
+export async function positionOf(
+  homes: Homes,
+  cell: string,
+  { home, neighbour }: Rule,
+): Promise<string | null> {
   const store = homes.of(home);
   if (store === null || neighbour === null) return null;
   return writtenUpTo(store.database, cell);
