@@ -1,22 +1,38 @@
 // The cell's HTTP server: its limits, its error answers, its routes.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { sayWhose } from './contract-stand-in.ts';
+import type { Contract } from './contract-view.ts';
 import type { Database } from './database.ts';
 import { installErrors } from './errors.ts';
+import type { Homes } from './homes.ts';
+import type { CellMetrics } from './metrics.ts';
+import { describeApi } from './openapi.ts';
 import { healthRoute } from './routes/health.ts';
+import { operatorsRoutes } from './routes/operators.ts';
 import { ordersRoutes } from './routes/orders.ts';
 import { streamRoutes } from './routes/streams.ts';
+
+export type AppParts = {
+  cellId: string;
+  version: string;
+  /** The cell's own: what `/health` asks. */
+  database: Database;
+  homes: Homes;
+  contract: Contract;
+  metrics: CellMetrics;
+  /** `CELL_TOKEN`; null: none. */
+  token: string | null;
+  logger: Logger;
+  /** Told after each committed write in the database of `home`. */
+  onWrite: (home: string) => void;
+};
 
 /**
  * The server, ready to listen. `close()` stops accepting, ends event streams and WebSockets, and waits for requests
  * in flight; bounding that wait is up to the caller.
  */
-export async function buildApp(cell: {
-  cellId: string;
-  version: string;
-  database: Database;
-  logger: Logger;
-}): Promise<FastifyInstance> {
+export async function buildApp(cell: AppParts): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: warningsOf(cell.logger),
     logController: new LogController({ disableRequestLogging: true }),
@@ -35,8 +51,15 @@ export async function buildApp(cell: {
   app.removeContentTypeParser('text/plain');
   installErrors(app);
   announceClose(app);
+  app.addHook('onResponse', (_request, reply, done) => {
+    cell.metrics.countAnswer(reply.statusCode);
+    done();
+  });
+  sayWhose(app, cell.cellId);
+  await describeApi(app, cell.version);
   healthRoute(app, cell);
-  ordersRoutes(app, cell.database);
+  ordersRoutes(app, cell);
+  operatorsRoutes(app, cell);
   await streamRoutes(app);
   return app;
 }

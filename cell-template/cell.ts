@@ -6,10 +6,14 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { buildApp } from './app.ts';
 import type { CellConfig, DatabasePlace } from './config.ts';
+import { allOwn } from './contract-stand-in.ts';
 import { openDatabase } from './database.ts';
 import { messageOf } from './errors.ts';
+import { homesOf } from './homes.ts';
+import { CellMetrics } from './metrics.ts';
 import { migrate } from './migrate.ts';
 import { startDatabase, type EmbeddedDatabase } from './postgres/embedded.ts';
+import { Queue } from './queue/queue.ts';
 
 const MIGRATIONS = join(import.meta.dirname, 'migrations');
 /** Requests still in flight this long after the signal are cut. */
@@ -53,7 +57,25 @@ async function start(config: CellConfig, logger: Logger, parts: Parts, stop: Abo
     logger.warn({ err: error }, 'connection to the database lost'),
   );
   parts.cleanups.push(() => database.close());
-  const app = await buildApp({ ...config, database, logger });
+  const homes = homesOf([{ home: config.cellId, role: 'home', url, database }]);
+  const contract = allOwn(config.cellId);
+  const metrics = new CellMetrics();
+  metrics.observe(homes, contract);
+  const onDone = (kind: string): void => metrics.countJob(kind);
+  const queue = new Queue({ cellId: config.cellId, homes, contract, logger, onDone });
+  queue.start();
+  parts.cleanups.push(() => queue.stop());
+  const onWrite = (home: string): void => queue.nudge(home);
+  const app = await buildApp({
+    ...config,
+    database,
+    homes,
+    contract,
+    metrics,
+    token: null,
+    logger,
+    onWrite,
+  });
   parts.cleanups.push(() => closeWithin(app, DRAIN_LIMIT_MS));
   await app.listen({ host: config.host, port: config.port });
   const { port } = app.server.address() as AddressInfo;

@@ -1,14 +1,22 @@
 // Every refusal of the cell: its code, status and title, as application/problem+json (RFC 9457).
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { NewerRule } from './newer-rule.ts';
 
 const REFUSALS = {
   'tenant-missing': { status: 400, title: 'The request names no tenant' },
   'tenant-invalid': { status: 400, title: 'The tenant is not a usable name' },
   'bad-request': { status: 400, title: 'The request cannot be understood' },
+  unauthorized: { status: 401, title: 'Only operators may ask this' },
   'not-found': { status: 404, title: 'There is nothing here' },
+  'order-cancelled': { status: 409, title: 'The order is cancelled' },
+  'conflict-settled': { status: 409, title: 'The conflict was settled otherwise' },
+  'precondition-failed': { status: 412, title: 'The order is not in that state any more' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
+  'not-its-own': { status: 421, title: 'The tenant is served by another cell now' },
+  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
   'upgrade-required': { status: 426, title: 'This path speaks WebSocket' },
+  'precondition-required': { status: 428, title: 'The request must say which state it changes' },
   internal: { status: 500, title: 'The cell failed' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, { status: number; title: string }>;
@@ -46,6 +54,7 @@ export function installErrors(app: FastifyInstance): void {
 function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
   const { status, title } = REFUSALS[code];
   if (status === 503) reply.header('retry-after', '1');
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 426) reply.header('upgrade', 'websocket');
   return reply
     .code(status)
@@ -55,6 +64,7 @@ function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
 
 function asRefusal(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof NewerRule) return new Refusal('not-its-own', error.message, { cause: error });
   switch (error.statusCode ?? 500) {
     case 413:
       return new Refusal('body-too-large', error.message);

@@ -5,6 +5,17 @@ import type { Database } from '../database.ts';
 /** Slower than this the database is there but not well. */
 const DEGRADED_MS = 150;
 
+const answer = {
+  type: 'object',
+  // The contract's levels add members.
+  additionalProperties: true,
+  properties: {
+    cell: { type: 'string' },
+    version: { type: 'string' },
+    status: { type: 'string', enum: ['ok', 'degraded', 'down'] },
+  },
+} as const;
+
 type Check = { status: 'ok' | 'degraded' | 'down'; latencyMs: number | null };
 
 /** `GET /health`: 200 for `ok` and `degraded`, 503 for `down`. Needs no tenant. */
@@ -13,7 +24,7 @@ export function healthRoute(
   cell: { cellId: string; version: string; database: Database },
 ): void {
   let last: Check['status'] = 'ok';
-  app.get('/health', async (_request, reply) => {
+  app.get('/health', { schema: { response: { 200: answer, 503: answer } } }, async (_request, reply) => {
     const { error, ...check } = await checkDatabase(cell.database);
     if (check.status !== last)
       app.log.warn({ err: error, status: check.status }, 'health of the database changed');

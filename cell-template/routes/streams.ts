@@ -4,6 +4,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 import { Refusal } from '../errors.ts';
+import { problem, refusals, tenantHeader } from '../openapi.ts';
 import { tenantOf } from '../tenant.ts';
 
 const TICK_MS = 1_000;
@@ -29,6 +30,14 @@ export async function streamRoutes(app: FastifyInstance): Promise<void> {
     method: 'GET',
     url: '/ws',
     exposeHeadRoute: false,
+    schema: {
+      headers: tenantHeader,
+      response: {
+        101: { description: 'Echoes text and binary messages', type: 'null' },
+        426: problem,
+        ...refusals,
+      },
+    },
     onRequest: (request, _reply, done) => {
       tenantOf(request);
       done();
@@ -47,7 +56,17 @@ function eventsRoute(app: FastifyInstance): void {
     for (const stream of open) stream.end();
     done();
   });
-  app.get('/events', { exposeHeadRoute: false }, (request, reply) => {
+  const schema = {
+    headers: tenantHeader,
+    response: {
+      200: {
+        description: 'Server-sent events, a tick each second',
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
+      },
+      ...refusals,
+    },
+  };
+  app.get('/events', { exposeHeadRoute: false, schema }, (request, reply) => {
     tenantOf(request);
     const stream = ticks();
     open.add(stream);

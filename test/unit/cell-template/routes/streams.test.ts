@@ -3,6 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { buildApp } from '../../../../cell-template/app.ts';
+import { allOwn } from '../../../../cell-template/contract-stand-in.ts';
+import { homesOf } from '../../../../cell-template/homes.ts';
+import { CellMetrics } from '../../../../cell-template/metrics.ts';
 import { openDatabase } from '../../../../cell-template/database.ts';
 import { until } from '../../../support/wait.ts';
 
@@ -20,6 +23,11 @@ test('the timers of event streams are cleared when their clients leave', async (
     cellId: 'cell-a',
     version: '1.0.0',
     database,
+    homes: homesOf([]),
+    contract: allOwn('cell-a'),
+    metrics: new CellMetrics(),
+    token: null,
+    onWrite: () => undefined,
     logger: pino({ level: 'silent' }),
   });
   try {
