@@ -121,7 +121,8 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): CellConfig {
   const parsed = schema.safeParse(set);
   const place = databasePlace(set['DATABASE_URL'], set['DATA_DIR']);
   const faults = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
-  if (set['DURABILITY'] === 'sync' && set['NEIGHBOUR_DATABASE_URL'] === undefined) faults.push(SYNC_ALONE);
+  const isAlone = set['NEIGHBOUR_DATABASE_URL'] === undefined && set['STANDBY_OF'] === undefined;
+  if (set['DURABILITY'] === 'sync' && isAlone) faults.push(SYNC_ALONE);
   if (parsed.data?.STANDBY_OF.some(({ home }) => home === parsed.data.CELL_ID) === true)
     faults.push(OWN_STANDBY);
   if (place === null) faults.push(NO_DATABASE);
@@ -148,7 +149,7 @@ const NO_DATABASE =
   'DATA_DIR: is required without DATABASE_URL (allowed: a folder for the database that the cell then runs itself)';
 
 const SYNC_ALONE =
-  'DURABILITY: sync needs the standby that is to confirm each write (set NEIGHBOUR_DATABASE_URL, or use async)';
+  'DURABILITY: sync needs a standby to confirm each write, or to confirm those of (set NEIGHBOUR_DATABASE_URL or STANDBY_OF, or use async)';
 const OWN_STANDBY = 'STANDBY_OF: a cell is no standby of itself (allowed: other cells)';
 
 function databasePlace(url: string | undefined, dataDir: string | undefined): DatabasePlace | null {

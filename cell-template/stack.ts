@@ -36,7 +36,9 @@ export async function openStack(
   closing: (end: () => Promise<void>) => void,
 ): Promise<Stack> {
   await bringUpToDate(config, url, migrations, logger);
-  await confirmWrites(url, config.cellId, config.durability);
+  // Without a neighbour nobody could confirm.
+  const durability = config.neighbourUrl === null ? 'async' : config.durability;
+  await confirmWrites(url, config.cellId, durability);
   const homes = openHomes(config, url, logger);
   closing(async () => void (await Promise.all(homes.all().map((store) => store.database.close()))));
   const own = homes.of(config.cellId);
