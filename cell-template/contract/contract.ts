@@ -7,7 +7,7 @@ import { Pulse, type PulseOptions } from './pulse.ts';
 import type { Rule } from './rule.ts';
 import { servingRoute, type Handovers } from './serving-route.ts';
 
-export type { Health, Rule, RuleStore, Whose };
+export type { Health, Rule, RuleStore };
 
 export type ContractOptions = Handovers &
   PulseOptions & {
