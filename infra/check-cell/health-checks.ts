@@ -46,9 +46,10 @@ export async function checkHealth(cell: CellUnderTest, findings: Findings): Prom
   const isWhole = await findings.look(0, 'it says cell, version, status and checks', async () =>
     missingOf(base, told),
   );
-  await findings.look(0, 'it answers 503 only where it is not well', async () =>
-    last.status === 503 && told['status'] === 'ok' ? 'answered 503 with status ok' : null,
-  );
+  await findings.look(0, 'it answers 200, unless it says that it is down', async () => {
+    const status = String(told['status']);
+    return last.status === 200 || status === 'down' ? null : `answered ${last.status} with status ${status}`;
+  });
   await checkShown(told, findings);
   return isWhole && faultOf(last) === null ? { ...told, ...base.parse(told) } : null;
 }
@@ -85,7 +86,9 @@ function faultOf({ status, body }: JsonAnswer): string | null {
 /** The first fault, with where it is. */
 function missingOf(schema: z.ZodType, told: unknown): string | null {
   const [issue] = schema.safeParse(told).error?.issues ?? [];
-  return issue === undefined ? null : `${issue.path.join('.')}: ${issue.message}`;
+  if (issue === undefined) return null;
+  const place = issue.path.join('.');
+  return issue.message.endsWith('received undefined') ? `${place} is missing` : `${place}: ${issue.message}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -37,9 +37,10 @@ export function checkCellCommand(print: (text: string) => void): Command {
       false,
     )
     .addOption(
-      new Option('--home <cell>', 'the home whose tenants the rules are about')
-        .argParser(readCell)
-        .default(undefined, PROBE_HOME),
+      new Option(
+        '--home <cell>',
+        `whose tenants the rules are about (default: ${PROBE_HOME}, of no fleet)`,
+      ).argParser(readCell),
     )
     .addOption(
       new Option('--path <path>', 'where tenants are asked for, by GET')

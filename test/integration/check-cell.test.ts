@@ -60,9 +60,9 @@ function healthIs(answer: (response: ServerResponse) => void): Fault {
 }
 
 /** The health answer of a right service, changed. */
-function healthWith(change: Record<string, unknown>): Fault {
+function healthWith({ code = 200, ...change }: Record<string, unknown> & { code?: number }): Fault {
   const told = { cell: 'cell-a', version: '1', status: 'ok', checks: {}, epochs: {}, rules: {}, ...change };
-  return healthIs((response) => response.end(JSON.stringify(told)));
+  return healthIs((response) => response.writeHead(code).end(JSON.stringify(told)));
 }
 
 test('a service with the plugin and the hooks is of level 2', async () => {
@@ -153,9 +153,10 @@ test.each<[string, Fault, string]>([
   ]);
 });
 
-test.each<[string, Record<string, unknown>, string, number | null]>([
+test.each<[string, Parameters<typeof healthWith>[0], string, number | null]>([
   ['no version', { version: undefined }, 'it says cell, version, status and checks', null],
   ['a status of its own', { status: 'fine' }, 'it says cell, version, status and checks', null],
+  ['503 that it does not explain', { code: 503 }, 'it answers 200, unless it says that it is down', null],
   ['no epochs', { epochs: undefined }, 'health shows epochs, by home', 0],
   [
     'rules that are others',
