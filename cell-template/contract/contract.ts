@@ -8,7 +8,7 @@ import type { Rule } from './rule.ts';
 import { mayServeAny } from './served-by.ts';
 import { servingRoute, type Handovers } from './serving-route.ts';
 
-export type { Health, Rule, RuleStore, Whose };
+export type { Health, Rule, RuleStore };
 
 export type ContractOptions = Handovers &
   PulseOptions & {

@@ -67,7 +67,9 @@ export class Fence {
       if (known.newest !== rule) this.#learnt(rule);
       await this.#save(rule, known, sleeps);
       this.#slept(sleeps);
-      if ((known.confirmed?.epoch ?? 0) <= rule.epoch) known.confirmed = rule;
+      // Of a newer one that came meanwhile nobody knows yet whether a router has it.
+      if (this.epochOf(rule.home) > rule.epoch) return;
+      known.confirmed = rule;
       this.#tell(rule);
     });
   }

@@ -44,6 +44,7 @@ export class Guard {
   readonly #whose = new WeakMap<FastifyRequest, Whose>();
   /** What is to be called when a request is answered whose handler has returned no promise. */
   readonly #onAnswer = new WeakMap<FastifyRequest, () => void>();
+  readonly #counting = new WeakSet<RouteHandlerMethod>();
 
   constructor(cell: string, fence: Fence, beat: () => void) {
     this.#cell = cell;
@@ -73,7 +74,8 @@ export class Guard {
     app.addHook('onRoute', (route: RouteOptions) => {
       const contract = route.config?.contract;
       if (contract === false || contract?.streams === true) return;
-      route.handler = this.#counted(route.handler);
+      // The HEAD of a GET comes with a handler that counts already.
+      if (!this.#counting.has(route.handler)) route.handler = this.#counted(route.handler);
     });
   }
 
@@ -86,13 +88,17 @@ export class Guard {
     const onAnswer = this.#onAnswer;
     const begin = (request: FastifyRequest, reply: FastifyReply): (() => void) | null =>
       this.#begin(request, reply);
-    return function counted(request, reply): unknown {
+    const counted: RouteHandlerMethod = function (request, reply): unknown {
       const over = begin(request, reply);
       if (over === null) return reply;
       onAnswer.set(request, over);
       try {
         const result: unknown = handler.call(this, request, reply);
-        if (!isPromise(result) || result === reply) return result;
+        if (!isPromise(result) || result === reply) {
+          // Whoever takes the connection over ends it as well.
+          if (reply.sent) over();
+          return result;
+        }
         onAnswer.delete(request);
         return Promise.resolve(result).finally(over);
       } catch (error) {
@@ -100,6 +106,8 @@ export class Guard {
         throw error;
       }
     };
+    this.#counting.add(counted);
+    return counted;
   }
 
   /** What is to be called when the work is over; null: it was refused. */

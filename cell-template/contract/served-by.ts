@@ -27,7 +27,7 @@ export function slotOf(tenant: string, operation: number): number {
 }
 
 /** The bucket of a tenant, 0–65,535. */
-export function bucketOf(tenant: string): number {
+function bucketOf(tenant: string): number {
   return hasher.h32(tenant, 0) & 0xffff;
 }
 

@@ -81,10 +81,12 @@ class PartOfHandover {
     const waiting = { rule, inVain: new AbortController() };
     const { signal } = waiting.inVain;
     this.#waiting.add(waiting);
-    reply.raw.once('close', () => {
+    const giveUp = (): void => {
       waiting.inVain.abort();
       this.#fence.begun.lookAgain();
-    });
+    };
+    if (reply.request.raw.socket.destroyed) giveUp();
+    else reply.raw.once('close', giveUp);
     try {
       await this.#letGo(rule, signal);
       if (signal.aborted) return null;

@@ -118,6 +118,17 @@ test('work beside requests is waited for as well', async () => {
   expect((await closing.promise).status).toBe(200);
 });
 
+test.each([
+  ['HEAD', '/by-callback'],
+  ['GET', '/by-callback'],
+  ['GET', '/taken-over'],
+  ['GET', '/whose'],
+])('after %s %s nothing is under way', async (method, path) => {
+  const service = await serving();
+  expect((await fetch(service.url + path, { method, headers: { 'x-tenant-id': 'acme' } })).status).toBe(200);
+  expect((await service.bring(CLOSING)).status).toBe(200);
+});
+
 test('work that fails is over, too', async () => {
   const service = await serving();
   const failed = await service.ask('acme', { path: '/failing' });
@@ -223,6 +234,21 @@ test('a rule that came in another way is refused by at once, and confirms no hom
   app.contract.learn(readRule({ ...UNDONE, epoch: 4 }) as Rule);
   expect([app.contract.isConfirmed('cell-a'), app.contract.isOwn('cell-a', 'acme')]).toEqual([false, false]);
   expect(await ask('acme')).toEqual({ status: 421, body: { epoch: 4 } });
+});
+
+test('a rule that is stored while a newer one comes in another way confirms nothing', async () => {
+  const saved = Promise.withResolvers<void>();
+  const service = await startService({
+    rules: { load: async () => null, save: async () => await saved.promise },
+  });
+  started.push(service);
+  const { contract } = service.app;
+  const brought = service.bring(OPEN);
+  await until('it is on its way into the store', () => contract.epochOf('cell-a') === 1);
+  contract.learn(readRule(AWAY) as Rule);
+  saved.resolve();
+  expect((await brought).body).toEqual({ home: 'cell-a', epoch: 3 });
+  expect(contract.isConfirmed('cell-a')).toBe(false);
 });
 
 test('who listens hears of each rule, and by then it is gone by', async () => {

@@ -88,6 +88,11 @@ function routes(app: FastifyInstance, working: Map<string, () => void>): void {
   app.post('/whose', async ({ whose }) => whose);
   app.get('/open', { config: { contract: false } }, async () => ({ open: true }));
   app.get('/login', { config: { contract: { tenantless: true } } }, async ({ whose }) => whose);
+  app.get('/by-callback', (_request, reply) => void setImmediate(() => void reply.send({ done: true })));
+  app.get('/taken-over', (_request, reply) => {
+    reply.hijack();
+    reply.raw.end();
+  });
   app.get('/failing', () => {
     throw new Error('as a test wants it');
   });
