@@ -31,7 +31,10 @@ export function awayRecord(home: string, neighbour: string, epoch: number): Heal
   };
 }
 
-export type MachineSetting = Pick<Beat, 'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver' | 'handoverMs'>;
+export type MachineSetting = Pick<
+  Beat,
+  'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver' | 'handoverMs' | 'requiresStandby'
+>;
 
 /**
  * What a machine says of the handovers that it has heard of. `ready`: it holds the requests, and the cells took the rule ·
@@ -83,6 +86,7 @@ export function machineOf(
         neighbourLostMs: 30_000,
         maxFailedOver: 0.34,
         handoverMs: 2_000,
+        requiresStandby: false,
         confirmations: confirmationsOf(records.values(), machine.confirming),
         refused,
         ...(machine.accusations === undefined ? {} : { accusations: machine.accusations }),

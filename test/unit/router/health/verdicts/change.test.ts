@@ -17,6 +17,7 @@ const CHANGE: Omit<Change, 'wish'> = {
   owner: 'team-core',
   expiresInMs: 60_000,
   handoverMs: 2_000,
+  requiresStandby: false,
   override: [],
 };
 const ALL_UP: Record<string, Vote> = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };

@@ -13,6 +13,7 @@ const WISH: FailOver = {
   reason: 'disk swap',
   owner: 'team-core',
   expiresInMs: 60_000,
+  requiresStandby: false,
   override: [],
 };
 const ALL_UP = { 'cell-a': UP, 'cell-b': UP };
