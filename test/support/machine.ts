@@ -4,6 +4,8 @@ import type { Beat, BeatReply, Confirmation, Store } from '../../router/health/s
 import type { QuarantineEntry } from '../../router/health/verdicts/quarantine.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
+/** Up, with a synced standby of each of these homes. */
+export const syncedOf = (...homes: string[]): Vote => ({ ...UP, standbys: homes });
 export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;
 export const SELF_DECLARED = {
   opinion: 'down',
