@@ -14,7 +14,7 @@ import {
   type CellPair,
 } from '../support/cell-pair.ts';
 import { bringRule } from '../support/cell.ts';
-import { ask } from '../support/database-pair.ts';
+import { ask } from '../support/cell-database.ts';
 import { until } from '../support/wait.ts';
 
 let pair: CellPair;

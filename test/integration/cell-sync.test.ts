@@ -9,7 +9,7 @@ import {
   untilSynced,
   type CellPair,
 } from '../support/cell-pair.ts';
-import { ask } from '../support/database-pair.ts';
+import { ask } from '../support/cell-database.ts';
 import { until } from '../support/wait.ts';
 
 let pair: CellPair;

@@ -1,8 +1,8 @@
 // Rows that both sides wrote while nothing was shipped between them: they end up alike, and nothing disappears.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ask } from '../support/cell-database.ts';
 import {
   apart,
-  ask,
   startDatabasePair,
   startServer,
   stopServer,

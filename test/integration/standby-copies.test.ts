@@ -9,8 +9,8 @@ import { standbyDatabase, standbySubscription } from '../../cell-template/standb
 import { appliedUpTo, writtenUpTo } from '../../cell-template/standby/position.ts';
 import { Recovery } from '../../cell-template/standby/recovery.ts';
 import { migrateStandby } from '../../cell-template/standby/standby-database.ts';
+import { ask } from '../support/cell-database.ts';
 import {
-  ask,
   copyMigrations,
   startDatabasePair,
   startServer,

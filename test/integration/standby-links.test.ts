@@ -1,7 +1,7 @@
 // Replication between two real PostgreSQL servers: what travels, what both sides write, and what used to stop it for good.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ask } from '../support/cell-database.ts';
 import {
-  ask,
   startDatabasePair,
   startServer,
   stopServer,

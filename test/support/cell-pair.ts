@@ -5,7 +5,7 @@ import { urlOf } from '../../cell-template/postgres/running.ts';
 import { standbyDatabase, withDatabase } from '../../cell-template/standby/names.ts';
 import type { Rule } from '../../router/health/record.ts';
 import { bringRule, startCell, temporaryDataDir, type RunningCell } from './cell.ts';
-import { ask } from './database-pair.ts';
+import { ask } from './cell-database.ts';
 import { ruleOf } from './rules.ts';
 import { until } from './wait.ts';
 

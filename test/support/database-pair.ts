@@ -2,7 +2,6 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, type QueryResultRow } from 'pg';
 import { pino } from 'pino';
 import { migrate } from '../../cell-template/migrate.ts';
 import { startDatabase, type EmbeddedDatabase } from '../../cell-template/postgres/embedded.ts';
@@ -14,9 +13,9 @@ import {
 } from '../../cell-template/standby/names.ts';
 import { Pair, type PairOptions } from '../../cell-template/standby/pair.ts';
 import { temporaryDataDir } from './cell.ts';
+import { ask, MIGRATIONS } from './cell-database.ts';
 import { until } from './wait.ts';
 
-export const MIGRATIONS = join(import.meta.dirname, '../../cell-template/migrations');
 const logger = pino({ level: process.env['PAIR_LOG'] ?? 'silent' });
 
 export type Server = { url: string; dataDir: string; database: EmbeddedDatabase };
@@ -31,20 +30,6 @@ export async function stopServer(server: Server | undefined): Promise<void> {
   if (server === undefined) return;
   await server.database.close();
   await rm(server.dataDir, { recursive: true, force: true });
-}
-
-export async function ask<Row extends QueryResultRow>(
-  url: string,
-  sql: string,
-  values: readonly unknown[] = [],
-): Promise<Row[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query<Row>(sql, [...values])).rows;
-  } finally {
-    await client.end();
-  }
 }
 
 /** A home and its standby, each test's own: databases on the two servers. */
