@@ -88,10 +88,10 @@ test('a key that was sent at home and again to the neighbour is one order', asyn
 test('a home that no router has told is refused by what its neighbour wrote', async () => {
   const rule = awayRule(next());
   await bringRule(pair.neighbour.url, rule);
-  await untilRows<{ epoch: string }>(
+  await untilRows(
     pair.homeUrl,
     'select epoch from rules',
-    ([row]) => Number(row?.epoch) === epoch,
+    ([row]) => Number(row?.['epoch']) === epoch,
   );
   const refused = await send(pair.home, 'POST', '/orders', {
     body: tea,
