@@ -44,7 +44,6 @@ export class Guard {
   readonly #whose = new WeakMap<FastifyRequest, Whose>();
   /** What is to be called when a request is answered whose handler has returned no promise. */
   readonly #onAnswer = new WeakMap<FastifyRequest, () => void>();
-  readonly #counting = new WeakSet<RouteHandlerMethod>();
 
   constructor(cell: string, fence: Fence, beat: () => void) {
     this.#cell = cell;
@@ -74,8 +73,7 @@ export class Guard {
     app.addHook('onRoute', (route: RouteOptions) => {
       const contract = route.config?.contract;
       if (contract === false || contract?.streams === true) return;
-      // The HEAD of a GET comes with a handler that counts already.
-      if (!this.#counting.has(route.handler)) route.handler = this.#counted(route.handler);
+      route.handler = this.#counted(route.handler);
     });
   }
 
@@ -88,7 +86,7 @@ export class Guard {
     const onAnswer = this.#onAnswer;
     const begin = (request: FastifyRequest, reply: FastifyReply): (() => void) | null =>
       this.#begin(request, reply);
-    const counted: RouteHandlerMethod = function (request, reply): unknown {
+    return function counted(request, reply): unknown {
       const over = begin(request, reply);
       if (over === null) return reply;
       onAnswer.set(request, over);
@@ -106,8 +104,6 @@ export class Guard {
         throw error;
       }
     };
-    this.#counting.add(counted);
-    return counted;
   }
 
   /** What is to be called when the work is over; null: it was refused. */

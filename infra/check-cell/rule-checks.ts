@@ -68,10 +68,16 @@ export class RuleChecks {
     // One above what it shows, and one more: an older rule is tried later, and epochs begin with 1.
     this.#epoch += 1;
     const first = await this.#trial.bring(this.#rules.giving(100, (this.#epoch += 1)));
-    if (first.fault === null || first.knows === undefined) return first.fault;
+    if (first.fault === null) return null;
+    if (first.knows === undefined) return first.fault + this.#hint();
     // It has stored a newer one than it shows.
     this.#epoch = first.knows + 1;
     return (await this.#trial.bring(this.#rules.giving(100, (this.#epoch += 1)))).fault;
+  }
+
+  /** A cell that stores rules with the data of their home has nowhere to put those of a stranger. */
+  #hint(): string {
+    return this.#rules.home === PROBE_HOME ? ' (try its own name as --home)' : '';
   }
 
   #unauthorized(): Row {
