@@ -11,6 +11,7 @@ import { appliedUpTo, writtenUpTo } from './position.ts';
  */
 export function rulesBesideRows(homes: Homes, mayTake: (rule: Rule) => boolean): RuleStore {
   return {
+    homes: homes.all().map(({ home }) => home),
     async load(home) {
       const rows = await homes
         .of(home)
@@ -24,7 +25,7 @@ export function rulesBesideRows(homes: Homes, mayTake: (rule: Rule) => boolean):
       await homes.of(rule.home)?.database.query(
         `insert into public.rules as known (home, epoch, rule) values ($1, $2, $3)
          on conflict (home) do update set epoch = excluded.epoch, rule = excluded.rule
-           where known.epoch < excluded.epoch`,
+           where known.epoch <= excluded.epoch`,
         [rule.home, rule.epoch, kept],
       );
     },

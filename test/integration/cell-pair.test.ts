@@ -88,11 +88,7 @@ test('a key that was sent at home and again to the neighbour is one order', asyn
 test('a home that no router has told is refused by what its neighbour wrote', async () => {
   const rule = awayRule(next());
   await bringRule(pair.neighbour.url, rule);
-  await untilRows(
-    pair.homeUrl,
-    'select epoch from rules',
-    ([row]) => Number(row?.['epoch']) === epoch,
-  );
+  await untilRows(pair.homeUrl, 'select epoch from rules', ([row]) => Number(row?.['epoch']) === epoch);
   const refused = await send(pair.home, 'POST', '/orders', {
     body: tea,
     headers: { 'x-cell-epoch': String(epoch - 1) },

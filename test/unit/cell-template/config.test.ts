@@ -38,12 +38,19 @@ test('the other cells of its pairs are named by the addresses of their databases
     STANDBY_OF: 'cell-c=postgres://c/db',
     NEIGHBOUR_DATABASE_URL: 'postgres://b/db',
   });
-  expect([standbyOf, neighbourUrl]).toEqual([[{ home: 'cell-c', url: 'postgres://c/db' }], 'postgres://b/db']);
+  expect([standbyOf, neighbourUrl]).toEqual([
+    [{ home: 'cell-c', url: 'postgres://c/db' }],
+    'postgres://b/db',
+  ]);
 });
 
 test('sync without anybody to confirm is a fault, as is a standby of itself', () => {
-  expect(() => loadConfig({ ...minimal, DURABILITY: 'sync' })).toThrow(/DURABILITY: .*NEIGHBOUR_DATABASE_URL/);
-  expect(() => loadConfig({ ...minimal, STANDBY_OF: 'cell-a=postgres://a/db' })).toThrow(/no standby of itself/);
+  expect(() => loadConfig({ ...minimal, DURABILITY: 'sync' })).toThrow(
+    /DURABILITY: .*NEIGHBOUR_DATABASE_URL/,
+  );
+  expect(() => loadConfig({ ...minimal, STANDBY_OF: 'cell-a=postgres://a/db' })).toThrow(
+    /no standby of itself/,
+  );
 });
 
 test('DATABASE_URL beats DATA_DIR', () => {
