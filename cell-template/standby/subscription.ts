@@ -12,9 +12,13 @@ const SLOT_LIMIT_MS = 20_000;
  */
 export async function subscribe(here: Partner, there: Partner, name: string, wanted: Wanted): Promise<void> {
   await dropSlot(there, name);
+  // By itself: CREATE SUBSCRIPTION would do it inside a transaction of its own, and two that set up both directions of a pair
+  // at once would each wait for the other's to end.
+  await there.ask(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [name], SLOT_LIMIT_MS);
   await here.ask(
     `create subscription ${escapeIdentifier(name)} connection ${escapeLiteral(wanted.connection)} publication cellgate
-     with (origin = none, copy_data = true, synchronous_commit = ${escapeLiteral(wanted.synchronousCommit)})`,
+     with (origin = none, create_slot = false, copy_data = true,
+       synchronous_commit = ${escapeLiteral(wanted.synchronousCommit)})`,
     [],
     SLOT_LIMIT_MS,
   );
