@@ -1,7 +1,7 @@
 -- Begins a planned change for an operator: the record in closing, or why not. The same as change.ts.
 --
--- ARGV[1]  ASK also holds home, neighbour, cause, actor, reason, owner, expiresInMs, handoverMs, requiresStandby, warmUpMs, override (safety
---          rules by name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
+-- ARGV[1]  ASK also holds home, neighbour, cause, actor, reason, owner, expiresInMs, handoverMs, requiresStandby, warmUpMs,
+--          override (safety rules by name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
 --          {kind: "cut-over", to, buckets, tenants, generation}
 --
 -- Returns {answer, rule to overrule or "", record as JSON or "", revision where it is done}: "done" (also where it is so already), the code of a

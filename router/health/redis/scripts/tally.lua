@@ -94,10 +94,10 @@ local function lacksStandby(votes, cell, home)
   if not ASK.requiresStandby or cell == home then return false end
   if not votes.synced then
     votes.synced = {}
-    for _, machine in ipairs(votes.live) do
-      local json = machine.standbys
-      votes.sets[json] = votes.sets[json] or setOf(json)
-      for standby in pairs(votes.sets[json]) do votes.synced[standby] = (votes.synced[standby] or 0) + 1 end
+    local times = {}
+    for _, machine in ipairs(votes.live) do times[machine.standbys] = (times[machine.standbys] or 0) + 1 end
+    for json, machines in pairs(times) do
+      for standby in pairs(setOf(json)) do votes.synced[standby] = (votes.synced[standby] or 0) + machines end
     end
   end
   local ofCell = tally(votes, cell)
