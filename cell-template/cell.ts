@@ -63,8 +63,6 @@ async function start(config: CellConfig, logger: Logger, parts: Parts, stop: Abo
   metrics.observe(homes, contract);
   const onDone = (kind: string): void => metrics.countJob(kind);
   const queue = new Queue({ cellId: config.cellId, homes, contract, logger, onDone });
-  queue.start();
-  parts.cleanups.push(() => queue.stop());
   const onWrite = (home: string): void => queue.nudge(home);
   const app = await buildApp({
     ...config,
@@ -76,8 +74,12 @@ async function start(config: CellConfig, logger: Logger, parts: Parts, stop: Abo
     logger,
     onWrite,
   });
-  parts.cleanups.push(() => closeWithin(app, DRAIN_LIMIT_MS));
+  // Side by side: what requests leave in the outbox meanwhile is done after the next start.
+  parts.cleanups.push(async () => {
+    await Promise.all([closeWithin(app, DRAIN_LIMIT_MS), queue.stop()]);
+  });
   await app.listen({ host: config.host, port: config.port });
+  queue.start();
   const { port } = app.server.address() as AddressInfo;
   logger.info({ port }, 'cell listening');
 }
