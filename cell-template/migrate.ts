@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { messageOf } from './errors.ts';
+import { WAIT_FOR_NOBODY } from './pool.ts';
 
 /** Any fixed number: the advisory lock that lets one process migrate a database at a time. */
 const LOCK_KEY = 4_101;
@@ -28,6 +29,7 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
   const client = new Client({
     connectionString: url,
     application_name: 'cell migrations',
+    options: WAIT_FOR_NOBODY,
     connectionTimeoutMillis: 5_000,
     statement_timeout: LIMIT_MS,
   });
