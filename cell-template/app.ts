@@ -65,7 +65,7 @@ export async function buildApp(cell: AppParts): Promise<FastifyInstance> {
 /** Levels 0 to 2, and whether the database that a request needs may be used for it now. */
 async function speakContract(app: FastifyInstance, { config, stack }: AppParts): Promise<void> {
   const { cellId, version, cellToken, asleepMs, guestPolicy, maxStandbyLagS } = config;
-  const { homes, pair, recovery, database } = stack;
+  const { homes, pair, recovery, confirmation, database } = stack;
   await app.register(contract, {
     cell: cellId,
     version,
@@ -83,9 +83,10 @@ async function speakContract(app: FastifyInstance, { config, stack }: AppParts):
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.is404 || request.routeOptions.config.contract === false) return done();
     const { home, role } = request.whose;
-    if (role === 'home') admitHome(recovery.isUnderWay);
+    const writes = isWrite(request.method);
+    if (role === 'home') admitHome(recovery.isUnderWay, confirmation?.confirms ?? null, writes);
     else
-      admitGuest(pair.standingOf(home), isWrite(request.method), {
+      admitGuest(pair.standingOf(home), writes, {
         policy: guestPolicy,
         maxLagS: maxStandbyLagS,
       });

@@ -60,19 +60,21 @@ async function start(config: CellConfig, logger: Logger, parts: Parts, stop: Abo
     onWrite: (home) => queue?.nudge(home),
   });
   metrics.observe(stack, app.contract);
-  queue = new Queue({
+  const later = new Queue({
     cellId: config.cellId,
     homes: stack.homes,
     contract: app.contract,
     logger,
     onDone: (kind) => metrics.countJob(kind),
   });
-  const lettingGo = queue;
-  parts.cleanups.push(() => lettingGo.stop());
-  // Later work of a database that is half filled would be done twice.
-  void stack.recovery.whole.then(() => lettingGo.start());
-  parts.cleanups.push(() => closeWithin(app, DRAIN_LIMIT_MS));
+  queue = later;
+  // Side by side: what requests leave in the outbox meanwhile is done after the next start.
+  parts.cleanups.push(async () => {
+    await Promise.all([closeWithin(app, DRAIN_LIMIT_MS), later.stop()]);
+  });
   await app.listen({ host: config.host, port: config.port });
+  // Later work of a database that is half filled would be done twice.
+  void stack.recovery.whole.then(() => later.start());
   const { port } = app.server.address() as AddressInfo;
   logger.info({ port }, 'cell listening');
 }

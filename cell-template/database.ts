@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool, QueryResultRow } from 'pg';
 import { openPool } from './pool.ts';
-import { inTenant, type Durability, type Transaction, type Whose } from './transactions.ts';
+import { inTenant, type Transaction, type Whose } from './transactions.ts';
 import { isUnavailable, unavailable } from './unavailable.ts';
 
 /** Below a router's usual 400 ms for a whole probe, so that "database down" is said and not timed out. */
@@ -11,10 +11,14 @@ const PING_LIMIT_MS = 300;
 const CLOSE_LIMIT_MS = 1_000;
 
 const MAX_CONNECTIONS = 10;
+/** For the standby to confirm a commit; below what a statement may take. */
+const CONFIRM_LIMIT_MS = 4_000;
 
 export interface Database {
   /** Runs `work` in one transaction that sees the rows of one tenant alone; what it throws: see `inTenant`. */
   inTenant<T>(whose: Whose, work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** The same for what nobody is told of yet, and what is done once more where it was lost: it waits for no standby. */
+  inTenantLater<T>(whose: Whose, work: (tx: Transaction) => Promise<T>): Promise<T>;
   /**
    * Runs one statement as the cell itself, which row-level security does not bind: never for a tenant's request.
    * Throws `Refusal` `database-unavailable` when the database cannot be reached or answers too late.
@@ -33,12 +37,13 @@ export interface Database {
 
 /**
  * Connects on demand, with 10 connections at most and one for `ping`: a database that is away now is found again later.
- * `onError` hears of connections lost.
+ * `onError` hears of connections lost. With `sync` a tenant's transaction counts as done only when the standby that the
+ * server names has confirmed it, within `confirmLimitMs`.
  */
 export function openDatabase(
   url: string,
   onError: (error: Error) => void,
-  durability: Durability = 'async',
+  { sync = false, confirmLimitMs = CONFIRM_LIMIT_MS }: { sync?: boolean; confirmLimitMs?: number } = {},
 ): Database {
   const pool = openPool(url, onError, {
     max: MAX_CONNECTIONS,
@@ -53,10 +58,15 @@ export function openDatabase(
     connectionTimeoutMillis: PING_LIMIT_MS,
     query_timeout: PING_LIMIT_MS,
   });
+  const cancel = (pid: number): Promise<unknown> => pinger.query('select pg_cancel_backend($1)', [pid]);
+  const durability = sync
+    ? ({ mode: 'sync', limitMs: confirmLimitMs, cancel } as const)
+    : ({ mode: 'async' } as const);
   let asking: Promise<number> | null = null;
 
   return {
     inTenant: (whose, work) => inTenant(pool, durability, whose, work),
+    inTenantLater: (whose, work) => inTenant(pool, { mode: 'async' }, whose, work),
     async query<Row extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
       try {
         return (await pool.query<Row>(text, [...values])).rows;

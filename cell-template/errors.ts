@@ -22,6 +22,7 @@ const REFUSALS = {
   'no-standby': { status: 503, title: 'This cell has no copy of the home' },
   'guests-refused': { status: 503, title: 'This cell takes no guests' },
   'guests-read-only': { status: 503, title: 'Guests may only read here' },
+  'standby-silent': { status: 503, title: 'The standby does not confirm writes' },
   recovering: { status: 503, title: 'The cell is getting its data back' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, { status: number; title: string }>;

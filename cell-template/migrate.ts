@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { messageOf } from './errors.ts';
+import { WAIT_FOR_NOBODY } from './pool.ts';
 
 /** Any fixed number: the advisory lock that lets one process migrate a database at a time. */
 const LOCK_KEY = 4_101;
@@ -38,6 +39,7 @@ export async function migrate(
   const client = new Client({
     connectionString: url,
     application_name: 'cell migrations',
+    options: WAIT_FOR_NOBODY,
     connectionTimeoutMillis: 5_000,
     statement_timeout: LIMIT_MS,
   });

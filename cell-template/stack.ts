@@ -5,6 +5,7 @@ import type { CellConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { homesOf, type Homes, type HomeStore } from './homes.ts';
 import { migrate } from './migrate.ts';
+import { Confirmation } from './standby/confirmation.ts';
 import { confirmWrites } from './standby/confirmed-writes.ts';
 import { standbyDatabase, withDatabase } from './standby/names.ts';
 import { Pair } from './standby/pair.ts';
@@ -22,6 +23,8 @@ export type Stack = {
   pair: Pair;
   recovery: Recovery;
   retention: Retention;
+  /** Null: writes wait for no standby. */
+  confirmation: Confirmation | null;
 };
 
 /**
@@ -39,7 +42,7 @@ export async function openStack(
   // Without a neighbour nobody could confirm.
   const durability = config.neighbourUrl === null ? 'async' : config.durability;
   await confirmWrites(url, config.cellId, durability);
-  const homes = openHomes(config, url, logger);
+  const homes = openHomes({ ...config, durability }, url, logger);
   closing(async () => void (await Promise.all(homes.all().map((store) => store.database.close()))));
   const own = homes.of(config.cellId);
   if (own === null) throw new Error('a cell has its own database');
@@ -56,7 +59,10 @@ export async function openStack(
   const retention = new Retention(own.database, logger);
   retention.start();
   closing(() => retention.close());
-  return { database: own.database, homes, pair, recovery, retention };
+  const confirmation = durability === 'sync' ? new Confirmation(own.database, cellId) : null;
+  await confirmation?.start();
+  closing(async () => confirmation?.close());
+  return { database: own.database, homes, pair, recovery, retention, confirmation };
 }
 
 /** The standby next door first: a column must be there before the home sends it. */
@@ -88,7 +94,7 @@ function openHomes({ cellId, standbyOf, durability }: CellConfig, url: string, l
       home,
       role,
       url: at,
-      database: openDatabase(at, onError, role === 'home' ? durability : 'async'),
+      database: openDatabase(at, onError, { sync: role === 'home' && durability === 'sync' }),
     };
   };
   return homesOf([

@@ -11,15 +11,20 @@ const SYNC_WAIT_ROUTINE = 'SyncRepWaitForLSN';
 /** Whose rows, in which home's database, under which epoch of the rule. */
 export type Whose = { tenant: string; home: string; epoch: number };
 
-/** `sync`: a commit waits for the standby that the server names in `synchronous_standby_names`. */
-export type Durability = 'async' | 'sync';
+/**
+ * What a commit waits for. `sync`: for the standby that the server names in `synchronous_standby_names`, within `limitMs`;
+ * no time-out of PostgreSQL's own ends that wait, nor does the end of the connection: `cancel` must end that of a backend.
+ */
+export type Durability =
+  | { mode: 'async' }
+  | { mode: 'sync'; limitMs: number; cancel: (pid: number) => Promise<unknown> };
 
 export interface Transaction {
   /** Runs one statement and answers its rows. */
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-type RuleRow = { epoch: string | null; rule: unknown };
+type BeginRow = { pid: number; epoch: string | null; rule: unknown };
 
 /**
  * Runs `work` in one transaction as the role `cell_app`, to which row-level security shows the rows of that tenant
@@ -40,7 +45,7 @@ export async function inTenant<T>(
   try {
     await open.begin(durability, whose);
     const result = await work(open);
-    await open.commit();
+    await open.commit(durability);
     return result;
   } catch (error) {
     await open.rollBack();
@@ -56,6 +61,7 @@ class OpenTransaction implements Transaction {
   /** Nothing is known of what the connection does: its last statement went unanswered, or its rollback failed. */
   broken = false;
   #unconfirmed = false;
+  #pid = 0;
 
   constructor(client: PoolClient) {
     this.#client = client;
@@ -63,33 +69,44 @@ class OpenTransaction implements Transaction {
 
   async begin(durability: Durability, { tenant, home, epoch }: Whose): Promise<void> {
     await this.query('begin');
-    const [row] = await this.query<RuleRow>(
+    const [row] = await this.query<BeginRow>(
       `select set_config('role', 'cell_app', true), set_config('cellgate.tenant', $1, true),
-              set_config('synchronous_commit', $2, true), known.epoch, known.rule
+              set_config('synchronous_commit', $2, true), pg_backend_pid() as pid, known.epoch, known.rule
        from (values (true)) as one left join public.rules as known on known.home = $3`,
-      [tenant, durability === 'sync' ? 'on' : 'local', home],
+      [tenant, durability.mode === 'sync' ? 'on' : 'local', home],
     );
-    if (row?.epoch !== undefined && row.epoch !== null && Number(row.epoch) > epoch)
-      throw new NewerRule(row.rule);
+    if (row === undefined) throw new Error('a select of one row answered none');
+    this.#pid = row.pid;
+    if (row.epoch !== null && Number(row.epoch) > epoch) throw new NewerRule(row.rule);
   }
 
   async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await this.#run<Row>(text, values)).rows;
   }
 
-  async commit(): Promise<void> {
+  async commit(durability: Durability): Promise<void> {
     const listen = ({ routine }: { routine: string | undefined }): void => {
       if (routine === SYNC_WAIT_ROUTINE) this.#unconfirmed = true;
     };
     this.#client.on('notice', listen);
+    const bound = durability.mode === 'sync' ? this.#bound(durability) : undefined;
     try {
       const { command } = await this.#run('commit', []);
       if (command !== 'COMMIT') throw new Error('a statement had failed, and nobody said so');
     } finally {
+      clearTimeout(bound);
       this.#client.off('notice', listen);
     }
     // Committed here, not next door: not what `sync` promises, so it is not acknowledged.
     if (this.#unconfirmed) throw unavailable(new Error('the standby did not confirm in time'));
+  }
+
+  #bound({ limitMs, cancel }: Durability & { mode: 'sync' }): NodeJS.Timeout {
+    return setTimeout(() => {
+      // It may reach the backend when that is done already: nobody else must be there by then.
+      this.broken = true;
+      cancel(this.#pid).catch(() => undefined);
+    }, limitMs);
   }
 
   async rollBack(): Promise<void> {

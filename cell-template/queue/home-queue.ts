@@ -9,10 +9,13 @@ import { startRunner } from './runner.ts';
 /** One listens, one fetches and completes jobs, one relays. The work itself uses the connections of the cell's requests. */
 const MAX_CONNECTIONS = 3;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 2_000;
 /** For jobs that run when it stops; what is not done by then runs again at the next start. */
 const STOP_LIMIT_MS = 3_000;
-const CLOSE_LIMIT_MS = 1_000;
+/** A connection on which a frozen database is asked something is not waited for. */
+const CLOSE_LIMIT_MS = 300;
+/** For all of a stop, also while it starts on a frozen database. */
+const WHOLE_STOP_LIMIT_MS = STOP_LIMIT_MS + 500;
 
 export class HomeQueue {
   readonly #parts: JobParts;
@@ -34,11 +37,11 @@ export class HomeQueue {
     this.#ended = this.#ended.then(() => this.#live(stop.signal));
   }
 
-  /** Resolves when nothing runs any more and its connections are closed, or were given up. */
+  /** Resolves when nothing runs any more and its connections are closed; after 3.5 s they are given up. */
   async stop(): Promise<void> {
     this.#stop?.abort();
     this.#stop = null;
-    await this.#ended;
+    await within(WHOLE_STOP_LIMIT_MS, this.#ended);
   }
 
   /** There may be new outbox entries. */
@@ -81,8 +84,7 @@ export class HomeQueue {
       await Promise.race([over, aborted(stop)]);
       if (!stop.aborted) this.#logger.warn('the queue lost its database, and starts again');
       this.#relay = null;
-      await within(STOP_LIMIT_MS, relay.stop());
-      await within(STOP_LIMIT_MS, runner.stop());
+      await within(STOP_LIMIT_MS, Promise.allSettled([relay.stop(), runner.stop()]));
     } finally {
       await within(CLOSE_LIMIT_MS, pool.end());
     }

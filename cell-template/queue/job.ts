@@ -34,7 +34,7 @@ export async function runJob(raw: unknown, parts: JobParts): Promise<void> {
   if (done === null) return putBack(job, parts);
   try {
     const whose = { tenant: job.tenant, home, epoch };
-    const kind = await database.inTenant(whose, (tx) => once(tx, whose, job, parts.cellId));
+    const kind = await database.inTenantLater(whose, (tx) => once(tx, whose, job, parts.cellId));
     if (kind !== null) parts.onDone(kind);
   } catch (error) {
     if (error instanceof NewerRule) error.tell(parts.contract);

@@ -1,17 +1,19 @@
 // graphile-worker on one database: the settings under which it costs little and never ends the process.
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { Logger as WorkerLogger, run, runMigrations, type Runner, type RunnerOptions } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 
-/** Jobs at a time. They share the two connections that the listener and the relay leave of the queue's three. */
-const CONCURRENCY = 4;
+/** Jobs at a time. To be fetched and completed they take turns on what the listener and the relay leave of the queue's connections. */
+const CONCURRENCY = 3;
 /** New jobs are told of by NOTIFY; this is for those that wait for their next attempt. */
 const POLL_MS = 2_000;
+/** What it says of itself when a connection failed it. It means to mend that itself, and was seen to hang half stopped. */
+const FAULTS = ['pool:listen:error', 'pool:fatalError', 'pool:gracefulShutdown', 'worker:stop'] as const;
 
 export type Running = {
   runner: Runner;
-  /** Resolves when it lost its listening connection or stopped by itself: it is to be replaced then. */
+  /** Resolves when a connection failed it, or it stopped by itself: it is to be replaced then. */
   over: Promise<unknown>;
 };
 
@@ -43,9 +45,11 @@ export async function startRunner(
     `select graphile_worker.force_unlock_workers(array_agg(distinct locked_by))
      from graphile_worker.jobs where locked_by is not null having count(*) > 0`,
   );
-  const lost = once(events, 'pool:listen:error');
+  const failed = new Promise((resolve) => {
+    for (const fault of FAULTS) events.once(fault, resolve);
+  });
   const runner = await run(options);
-  const over = Promise.race([lost, runner.promise.catch((error: unknown) => error)]);
+  const over = Promise.race([failed, runner.promise.catch((error: unknown) => error)]);
   return { runner, over };
 }
 

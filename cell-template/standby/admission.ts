@@ -22,9 +22,14 @@ export function admitGuest(standing: Standing | null, writes: boolean, { policy,
     throw new Refusal('guests-read-only', 'the copy of that home is too old to be written to');
 }
 
-/** Throws a `Refusal` while the cell's own database is being filled again. */
-export function admitHome(recovering: boolean): void {
+/**
+ * Throws a `Refusal` while the cell's own database is being filled again, and for a write that no standby would confirm.
+ * `confirms`: whether it does just now; null: writes need no second disk.
+ */
+export function admitHome(recovering: boolean, confirms: boolean | null, writes: boolean): void {
   if (recovering) throw new Refusal('recovering', 'the cell lost its data and is copying them back');
+  if (writes && confirms === false)
+    throw new Refusal('standby-silent', 'the standby that is to confirm each write does not answer');
 }
 
 /** Methods that change nothing (RFC 9110, section 9.2.1). */

@@ -1,15 +1,17 @@
 // The second lock on the tenants' rows: what the role of the API can see and do, however careless a statement is.
+import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase, type Database } from '../../cell-template/database.ts';
 import { NewerRule } from '../../cell-template/newer-rule.ts';
 import type { Transaction } from '../../cell-template/transactions.ts';
 import { decodeCursor } from '../../cell-template/orders/cursor.ts';
-import { uuidV5 } from '../../cell-template/orders/ids.ts';
+import { orderId, uuidV5 } from '../../cell-template/orders/ids.ts';
 import { listOrders } from '../../cell-template/orders/read.ts';
 import { placeOrder } from '../../cell-template/orders/write.ts';
 import { addDatabase, ask } from '../support/cell-database.ts';
 import { startCell, type RunningCell } from '../support/cell.ts';
+import { until } from '../support/wait.ts';
 
 let cell: RunningCell;
 /** A database with the schema of a cell that no cell works on. */
@@ -163,6 +165,41 @@ test('a write to a row that was written under a newer rule is refused as such', 
   );
   expect(error).toBeInstanceOf(NewerRule);
   expect((error as NewerRule).rule).toBeNull();
+});
+
+test('a commit that no standby confirms is not acknowledged, though it is there', async () => {
+  const careful = openDatabase(url, () => undefined, { sync: true, confirmLimitMs: 100 });
+  const order = async (key: string): Promise<unknown> =>
+    careful
+      .inTenant(whose('careful'), (tx) => placeOrder(tx, whose('careful'), { item: 'tea', quantity: 1 }, key))
+      .catch((error: unknown) => error);
+  const refused = { code: 'database-unavailable' };
+  await ask(url, `insert into public.beats values ('cell-a', 1)`);
+  try {
+    await ask(url, `alter system set synchronous_standby_names = 'nobody'`);
+    await ask(url, 'select pg_reload_conf()');
+    const key = await until('commits wait for the standby', async () => {
+      const mine = randomUUID();
+      return ((await order(mine)) as { code?: string }).code === refused.code ? mine : null;
+    });
+    const id = orderId('careful', key);
+    expect(await asTenant('careful', `select from public.orders where id = '${id}'`)).toHaveLength(1);
+    // The same again writes nothing, and must not be taken for confirmed.
+    expect(await order(key)).toMatchObject(refused);
+    // What does not concern it goes on.
+    await database.query(`update public.beats set beat = beat`, []);
+    await place('careless', 'tea', null);
+  } finally {
+    await ask(url, `alter system reset synchronous_standby_names`);
+    await ask(url, 'select pg_reload_conf()');
+  }
+  await until('orders are acknowledged', async () => {
+    const answer = (await order('last')) as { order?: object };
+    return answer.order !== undefined;
+  });
+  const waiting = await ask(url, `select pid from pg_stat_activity where wait_event = 'SyncRep'`);
+  expect(waiting).toEqual([]);
+  await careful.close();
 });
 
 test('any page of a long list is read off the index, even before PostgreSQL has counted anything', async () => {

@@ -37,8 +37,14 @@ test.each([
 });
 
 test('a home that is being filled again is refused', () => {
-  expect(codeOf(() => admitHome(true))).toBe('recovering');
-  expect(codeOf(() => admitHome(false))).toBeNull();
+  expect(codeOf(() => admitHome(true, null, false))).toBe('recovering');
+  expect(codeOf(() => admitHome(false, null, true))).toBeNull();
+});
+
+test('a write that nobody would confirm is refused, a read is not', () => {
+  expect(codeOf(() => admitHome(false, false, true))).toBe('standby-silent');
+  expect(codeOf(() => admitHome(false, false, false))).toBeNull();
+  expect(codeOf(() => admitHome(false, true, true))).toBeNull();
 });
 
 test('safe methods are no writes, all others are', () => {
