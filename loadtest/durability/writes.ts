@@ -47,6 +47,7 @@ export async function update(desk: Desk, entry: Entry, quantity: number): Promis
       return 'acknowledged';
     }
     if (answer.status === 404 && ++absent >= ABSENT_TRIES) return 'gone';
+    if (answer.status === 409) return 'gone';
     if (answer.status !== 412) return answer;
     const { order: seen } = await desk.ask({ method: 'GET', ...orderOf(entry) }, 'read', entry);
     if (seen === null) return answer;
@@ -111,7 +112,7 @@ async function untilClear(
   }
 }
 
-/** A refusal with 4xx says that nothing was done; so does a 503. All else leaves it open. */
+/** A refusal of the cell says that nothing was done. A 503 may be that of a database that was lost in the commit. */
 function wasNotDone({ status }: Answer): boolean {
-  return (status >= 400 && status < 500) || status === 503;
+  return status >= 400 && status < 500;
 }
