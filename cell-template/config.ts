@@ -52,9 +52,9 @@ const schema = z.object({
   STANDBY_OF: z
     .string()
     .default('')
-    .transform((text, { addIssue }) => {
+    .transform((text, context) => {
       const { standbys, faults } = readStandbys(text);
-      for (const message of faults) addIssue({ code: 'custom', message });
+      for (const message of faults) context.addIssue({ code: 'custom', message });
       return standbys;
     }),
   NEIGHBOUR_DATABASE_URL: z

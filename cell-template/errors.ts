@@ -1,5 +1,6 @@
 // Every refusal of the cell: its code, status and title, as application/problem+json (RFC 9457).
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { TenantError } from './contract/tenant.ts';
 
 const REFUSALS = {
   'tenant-missing': { status: 400, title: 'The request names no tenant' },
@@ -10,6 +11,10 @@ const REFUSALS = {
   'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
   'upgrade-required': { status: 426, title: 'This path speaks WebSocket' },
   internal: { status: 500, title: 'The cell failed' },
+  'no-standby': { status: 503, title: 'This cell has no copy of the home' },
+  'guests-refused': { status: 503, title: 'This cell takes no guests' },
+  'guests-read-only': { status: 503, title: 'Guests may only read here' },
+  recovering: { status: 503, title: 'The cell is getting its data back' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
@@ -55,6 +60,7 @@ function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
 
 function asRefusal(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof TenantError) return new Refusal(error.code, error.message);
   switch (error.statusCode ?? 500) {
     case 413:
       return new Refusal('body-too-large', error.message);

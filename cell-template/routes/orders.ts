@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Database } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { findOrder, listOrders, placeOrder } from '../orders.ts';
-import { tenantOf } from '../tenant.ts';
+import { tenantOf } from '../contract/tenant.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

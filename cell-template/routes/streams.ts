@@ -4,7 +4,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 import { Refusal } from '../errors.ts';
-import { tenantOf } from '../tenant.ts';
+import { tenantOf } from '../contract/tenant.ts';
 
 const TICK_MS = 1_000;
 const MAX_MESSAGE_BYTES = 1_048_576;

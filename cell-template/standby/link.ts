@@ -45,6 +45,7 @@ export class Link {
   #standing: Standing = { state: 'copying', lagBytes: null, lagSeconds: null };
   #contactMs = Number.NEGATIVE_INFINITY;
   #prepared = false;
+  #recalled = false;
   #errors: { count: number; sinceMs: number } | null = null;
   #complaint = '';
   #savedMs = Number.NEGATIVE_INFINITY;
@@ -99,10 +100,8 @@ export class Link {
       this.#prepared = true;
     }
     const here = await lookHere(this.#here, subscription);
-    if (there === null) {
-      await this.#recall(here);
-      return;
-    }
+    if (!this.#recalled) await this.#recall(here);
+    if (there === null) return;
     this.#weigh(here, there);
     await this.#improve(here, there);
     await this.#save();
@@ -158,16 +157,16 @@ export class Link {
     return { connection: connectionOf(publisherUrl, subscription, state), synchronousCommit };
   }
 
-  /** After a restart without the publisher: as it was when that was last seen. */
+  /** After a restart: as it was when the publisher was last seen, be it away now. */
   async #recall(here: Subscribed | null): Promise<void> {
-    if (this.#contactMs !== Number.NEGATIVE_INFINITY || this.#standing.lagBytes !== null || !isCopied(here))
-      return;
     const [row] = await this.#here.ask<{ bytes: string; seconds: number }>(
       'select lag_bytes as bytes, lag_seconds as seconds from public.looks where subscription = $1',
       [this.#options.subscription],
     );
-    if (row !== undefined)
-      this.#standing = { state: 'synced', lagBytes: Number(row.bytes), lagSeconds: row.seconds };
+    this.#recalled = true;
+    if (row === undefined) return;
+    const state = isCopied(here) ? 'synced' : 'copying';
+    this.#standing = { state, lagBytes: Number(row.bytes), lagSeconds: row.seconds };
   }
 
   async #save(): Promise<void> {

@@ -8,7 +8,7 @@ type SubscribedRow = {
   slot: string | null;
   connection: string;
   commit: string;
-  relations: string | null;
+  relations: string[] | null;
   errors: string | null;
   running: boolean;
   applied: string | null;
@@ -17,7 +17,7 @@ type SubscribedRow = {
 const SUBSCRIBED = `
   select s.oid::text as oid, s.subenabled as enabled, s.subslotname::text as slot, s.subconninfo as connection,
     s.subsynccommit as commit,
-    (select string_agg(srsubstate::text, '') from pg_subscription_rel where srsubid = s.oid) as relations,
+    (select array_agg(srsubstate::text) from pg_subscription_rel where srsubid = s.oid) as relations,
     (select (apply_error_count + sync_error_count)::text from pg_stat_subscription_stats where subid = s.oid) as errors,
     exists (select from pg_stat_subscription where subid = s.oid and worker_type = 'apply' and pid is not null) as running,
     (pg_replication_origin_progress('pg_' || s.oid, false) - '0/0')::text as applied
@@ -37,7 +37,7 @@ export async function lookHere(
     slotName: row.slot,
     connection: row.connection,
     synchronousCommit: row.commit,
-    relations: [...(row.relations ?? '')],
+    relations: row.relations ?? [],
     errors: Number(row.errors ?? 0),
     running: row.running,
     applied: BigInt(row.applied ?? 0),
