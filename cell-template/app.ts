@@ -1,22 +1,36 @@
 // The cell's HTTP server: its limits, its error answers, its routes.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { Database } from './database.ts';
+import type { CellConfig } from './config.ts';
+import { contract } from './contract/contract.ts';
 import { installErrors } from './errors.ts';
-import { healthRoute } from './routes/health.ts';
+import { checksOf } from './health.ts';
+import type { CellMetrics } from './metrics.ts';
+import { describeApi } from './openapi.ts';
+import { operatorsRoutes } from './routes/operators.ts';
 import { ordersRoutes } from './routes/orders.ts';
 import { streamRoutes } from './routes/streams.ts';
+import type { Stack } from './stack.ts';
+import { admitGuest, admitHome, isWrite } from './standby/admission.ts';
+import { positionOf, rulesBesideRows, untilApplied } from './standby/level-two.ts';
+
+export type AppParts = {
+  config: Pick<
+    CellConfig,
+    'cellId' | 'version' | 'cellToken' | 'asleepMs' | 'guestPolicy' | 'maxStandbyLagS'
+  >;
+  stack: Stack;
+  metrics: CellMetrics;
+  logger: Logger;
+  /** Told after each committed write in the database of `home`. */
+  onWrite: (home: string) => void;
+};
 
 /**
  * The server, ready to listen. `close()` stops accepting, ends event streams and WebSockets, and waits for requests
  * in flight; bounding that wait is up to the caller.
  */
-export async function buildApp(cell: {
-  cellId: string;
-  version: string;
-  database: Database;
-  logger: Logger;
-}): Promise<FastifyInstance> {
+export async function buildApp(cell: AppParts): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: warningsOf(cell.logger),
     logController: new LogController({ disableRequestLogging: true }),
@@ -35,10 +49,48 @@ export async function buildApp(cell: {
   app.removeContentTypeParser('text/plain');
   installErrors(app);
   announceClose(app);
-  healthRoute(app, cell);
-  ordersRoutes(app, cell.database);
+  app.addHook('onResponse', (_request, reply, done) => {
+    cell.metrics.countAnswer(reply.statusCode);
+    done();
+  });
+  await speakContract(app, cell);
+  await describeApi(app, cell.config.version);
+  const { homes } = cell.stack;
+  ordersRoutes(app, { ...cell, homes });
+  operatorsRoutes(app, { ...cell, homes, token: cell.config.cellToken });
   await streamRoutes(app);
   return app;
+}
+
+/** Levels 0 to 2, and whether the database that a request needs may be used for it now. */
+async function speakContract(app: FastifyInstance, { config, stack }: AppParts): Promise<void> {
+  const { cellId, version, cellToken, asleepMs, guestPolicy, maxStandbyLagS } = config;
+  const { homes, pair, recovery, database } = stack;
+  await app.register(contract, {
+    cell: cellId,
+    version,
+    token: cellToken,
+    asleepMs,
+    checks: checksOf(database, () => recovery.isUnderWay, app.log),
+    more: () => {
+      const caughtUp = pair.caughtUp();
+      return { standbys: pair.standings(), ...(caughtUp === null ? {} : { caughtUp }) };
+    },
+    rules: rulesBesideRows(homes, (rule) => recovery.mayTake(rule)),
+    position: (rule) => positionOf(homes, cellId, rule),
+    applied: (rule, position, signal) => untilApplied(homes, rule, position, signal),
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.is404 || request.routeOptions.config.contract === false) return done();
+    const { home, role } = request.whose;
+    if (role === 'home') admitHome(recovery.isUnderWay);
+    else
+      admitGuest(pair.standingOf(home), isWrite(request.method), {
+        policy: guestPolicy,
+        maxLagS: maxStandbyLagS,
+      });
+    done();
+  });
 }
 
 /** Answers sent while the cell stops tell the client not to use the connection again (RFC 9112, section 9.6). */

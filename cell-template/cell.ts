@@ -6,10 +6,11 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { buildApp } from './app.ts';
 import type { CellConfig, DatabasePlace } from './config.ts';
-import { openDatabase } from './database.ts';
 import { messageOf } from './errors.ts';
-import { migrate } from './migrate.ts';
+import { CellMetrics } from './metrics.ts';
 import { startDatabase, type EmbeddedDatabase } from './postgres/embedded.ts';
+import { Queue } from './queue/queue.ts';
+import { openStack } from './stack.ts';
 
 const MIGRATIONS = join(import.meta.dirname, 'migrations');
 /** Requests still in flight this long after the signal are cut. */
@@ -45,15 +46,31 @@ export async function runCell(config: CellConfig): Promise<number> {
 
 async function start(config: CellConfig, logger: Logger, parts: Parts, stop: AbortSignal): Promise<void> {
   const url = await databaseUrl(config.database, logger, parts, stop);
-  const migrated = await migrate(url, MIGRATIONS);
-  if (migrated.length > 0) logger.info({ migrated }, 'database migrated');
+  stop.throwIfAborted();
+  const stack = await openStack(config, url, MIGRATIONS, logger, (end) => parts.cleanups.push(end));
   stop.throwIfAborted();
 
-  const database = openDatabase(url, (error) =>
-    logger.warn({ err: error }, 'connection to the database lost'),
-  );
-  parts.cleanups.push(() => database.close());
-  const app = await buildApp({ ...config, database, logger });
+  const metrics = new CellMetrics();
+  let queue: Queue | null = null;
+  const app = await buildApp({
+    config,
+    stack,
+    metrics,
+    logger,
+    onWrite: (home) => queue?.nudge(home),
+  });
+  metrics.observe(stack, app.contract);
+  queue = new Queue({
+    cellId: config.cellId,
+    homes: stack.homes,
+    contract: app.contract,
+    logger,
+    onDone: (kind) => metrics.countJob(kind),
+  });
+  const lettingGo = queue;
+  parts.cleanups.push(() => lettingGo.stop());
+  // Later work of a database that is half filled would be done twice.
+  void stack.recovery.whole.then(() => lettingGo.start());
   parts.cleanups.push(() => closeWithin(app, DRAIN_LIMIT_MS));
   await app.listen({ host: config.host, port: config.port });
   const { port } = app.server.address() as AddressInfo;

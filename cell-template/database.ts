@@ -1,32 +1,47 @@
-// The pool of connections to the cell's PostgreSQL, wherever that runs, and its one question for health.
+// The connections to one PostgreSQL database of the cell: tenants' transactions, its own statements, one question for health.
 import { setTimeout as pause } from 'node:timers/promises';
-import { DatabaseError, Pool, type PoolConfig, type QueryResultRow } from 'pg';
-import { Refusal } from './errors.ts';
+import type { Pool, QueryResultRow } from 'pg';
+import { openPool } from './pool.ts';
+import { inTenant, type Durability, type Transaction, type Whose } from './transactions.ts';
+import { isUnavailable, unavailable } from './unavailable.ts';
 
 /** Below a router's usual 400 ms for a whole probe, so that "database down" is said and not timed out. */
 const PING_LIMIT_MS = 300;
 
 const CLOSE_LIMIT_MS = 1_000;
 
-/** SQLSTATE classes that say "not now": connection, resources, operator intervention and shutdown. */
-const UNAVAILABLE_CLASSES = new Set(['08', '53', '57']);
+const MAX_CONNECTIONS = 10;
 
 export interface Database {
-  /** Runs one statement. Throws `Refusal` `database-unavailable` when it cannot be reached or answers too late. */
+  /** Runs `work` in one transaction that sees the rows of one tenant alone; what it throws: see `inTenant`. */
+  inTenant<T>(whose: Whose, work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Runs one statement as the cell itself, which row-level security does not bind: never for a tenant's request.
+   * Throws `Refusal` `database-unavailable` when the database cannot be reached or answers too late.
+   */
   query<Row extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]>;
   /**
    * Asks the database whether it is there, within 300 ms, on a connection of its own: a busy pool is no dead database.
    * Callers at the same time share one question. Answers the latency in ms; rejects when there is no answer.
    */
   ping(): Promise<number>;
+  /** Connections in use now, and callers that wait for one. */
+  load(): { inUse: number; waiting: number };
   /** Ends all connections; a frozen database, which answers no good-bye, is left after 1 s. */
   close(): Promise<void>;
 }
 
-/** Connects on demand: a database that is away now is found again later. `onError` hears of idle connections lost. */
-export function openDatabase(url: string, onError: (error: Error) => void): Database {
+/**
+ * Connects on demand, with 10 connections at most and one for `ping`: a database that is away now is found again later.
+ * `onError` hears of connections lost.
+ */
+export function openDatabase(
+  url: string,
+  onError: (error: Error) => void,
+  durability: Durability = 'async',
+): Database {
   const pool = openPool(url, onError, {
-    max: 10,
+    max: MAX_CONNECTIONS,
     connectionTimeoutMillis: 2_000,
     statement_timeout: 5_000,
     // The client's own bound: a frozen database ends no statement.
@@ -41,6 +56,7 @@ export function openDatabase(url: string, onError: (error: Error) => void): Data
   let asking: Promise<number> | null = null;
 
   return {
+    inTenant: (whose, work) => inTenant(pool, durability, whose, work),
     async query<Row extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
       try {
         return (await pool.query<Row>(text, [...values])).rows;
@@ -54,6 +70,7 @@ export function openDatabase(url: string, onError: (error: Error) => void): Data
       });
       return asking;
     },
+    load: () => ({ inUse: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }),
     async close() {
       await Promise.race([
         Promise.all([pool.end(), pinger.end()]),
@@ -61,12 +78,6 @@ export function openDatabase(url: string, onError: (error: Error) => void): Data
       ]);
     },
   };
-}
-
-function openPool(url: string, onError: (error: Error) => void, settings: PoolConfig): Pool {
-  const pool = new Pool({ connectionString: url, application_name: 'cell', ...settings });
-  pool.on('error', onError);
-  return pool;
 }
 
 async function timed(pinger: Pool): Promise<number> {
@@ -79,12 +90,4 @@ async function timed(pinger: Pool): Promise<number> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return !(error instanceof DatabaseError) || UNAVAILABLE_CLASSES.has(error.code?.slice(0, 2) ?? '');
-}
-
-function unavailable(cause: unknown): Refusal {
-  return new Refusal('database-unavailable', 'the database of the cell did not answer', { cause });
 }

@@ -1,15 +1,23 @@
 // Every refusal of the cell: its code, status and title, as application/problem+json (RFC 9457).
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { misdirected } from './contract/answers.ts';
 import { TenantError } from './contract/tenant.ts';
+import { NewerRule } from './newer-rule.ts';
 
 const REFUSALS = {
   'tenant-missing': { status: 400, title: 'The request names no tenant' },
   'tenant-invalid': { status: 400, title: 'The tenant is not a usable name' },
   'bad-request': { status: 400, title: 'The request cannot be understood' },
+  unauthorized: { status: 401, title: 'Only operators may ask this' },
   'not-found': { status: 404, title: 'There is nothing here' },
+  'order-cancelled': { status: 409, title: 'The order is cancelled' },
+  'conflict-settled': { status: 409, title: 'The conflict was settled otherwise' },
+  'precondition-failed': { status: 412, title: 'The order is not in that state any more' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
+  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
   'upgrade-required': { status: 426, title: 'This path speaks WebSocket' },
+  'precondition-required': { status: 428, title: 'The request must say which state it changes' },
   internal: { status: 500, title: 'The cell failed' },
   'no-standby': { status: 503, title: 'This cell has no copy of the home' },
   'guests-refused': { status: 503, title: 'This cell takes no guests' },
@@ -39,6 +47,10 @@ export function messageOf(error: unknown): string {
 /** Answers every error of `app`, and every path it does not know, as a problem. */
 export function installErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof NewerRule) {
+      error.tell(app.contract);
+      return misdirected(reply, app.contract.epochOf(request.whose.home));
+    }
     const refusal = asRefusal(error);
     if (REFUSALS[refusal.code].status >= 500) request.log.error({ err: error }, 'request failed');
     return send(reply, refusal);
@@ -51,6 +63,7 @@ export function installErrors(app: FastifyInstance): void {
 function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
   const { status, title } = REFUSALS[code];
   if (status === 503) reply.header('retry-after', '1');
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 426) reply.header('upgrade', 'websocket');
   return reply
     .code(status)

@@ -5,6 +5,7 @@ import { Guard, type RouteContract, type Whose } from './guard.ts';
 import { healthRoute, type Health } from './health-route.ts';
 import { Pulse, type PulseOptions } from './pulse.ts';
 import type { Rule } from './rule.ts';
+import { mayServeAny } from './served-by.ts';
 import { servingRoute, type Handovers } from './serving-route.ts';
 
 export type { Health, Rule, RuleStore, Whose };
@@ -33,6 +34,8 @@ export type Contract = {
    * not the cell's own.
    */
   begin(home: string, tenant: string): (() => void) | null;
+  /** Whether any tenant of the home may be the cell's own now: whether its later work is worth looking for. */
+  mayServe(home: string): boolean;
   /** The newest rule that is known of a home, whether it is served by or not. */
   ruleOf(home: string): Rule | null;
   /** Its epoch; 0: none is known. */
@@ -74,7 +77,7 @@ export async function contract(app: FastifyInstance, options: ContractOptions): 
     done();
   });
   const guard = new Guard(cell, fence, beat);
-  app.decorate('contract', besideRequests(fence, beat));
+  app.decorate('contract', besideRequests(cell, fence, beat));
   app.decorateRequest('whose', {
     getter() {
       return guard.whose(this);
@@ -95,7 +98,7 @@ export async function contract(app: FastifyInstance, options: ContractOptions): 
 // Its hooks are for the whole service, as if it had been written there: what `fastify-plugin` does.
 Object.assign(contract, { [Symbol.for('skip-override')]: true });
 
-function besideRequests(fence: Fence, beat: () => void): Contract {
+function besideRequests(cell: string, fence: Fence, beat: () => void): Contract {
   const isOwn = (home: string, tenant: string): boolean => {
     beat();
     return fence.judge(home, tenant).own;
@@ -103,6 +106,10 @@ function besideRequests(fence: Fence, beat: () => void): Contract {
   return {
     isOwn,
     begin: (home, tenant) => (isOwn(home, tenant) ? fence.begun.begin(home, tenant) : null),
+    mayServe: (home) => {
+      const rule = fence.ruleOf(home);
+      return rule !== null && fence.isConfirmed(home) && mayServeAny(cell, rule);
+    },
     ruleOf: (home) => fence.ruleOf(home),
     epochOf: (home) => fence.epochOf(home),
     isConfirmed: (home) => {

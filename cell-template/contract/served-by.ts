@@ -57,6 +57,13 @@ export function mayLose(cell: string, { home, neighbour, share, shareBefore }: R
   return cell === (share > shareBefore ? home : (neighbour ?? home));
 }
 
+/** Whether any tenant may be at `cell` by this rule. */
+export function mayServeAny(cell: string, { home, neighbour, share, shareBefore, pins }: Ruling): boolean {
+  if (hasAny(pins)) return cell === home || cell === neighbour;
+  if (cell === home) return neighbour === null || Math.min(share, shareBefore) < 100;
+  return cell === neighbour && Math.max(share, shareBefore) > 0;
+}
+
 /** A share of 100 leaves nobody at home, whatever the pins say. */
 function cellAt({ home, neighbour, pins }: Ruling, share: number, slot: number, tenant: string): string {
   const away = neighbour ?? home;

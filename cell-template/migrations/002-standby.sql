@@ -49,6 +49,8 @@ create table public.conflicts (
   settlement text,
   primary key (tenant, order_id, epoch)
 );
+-- Few, among many that were settled: listed and counted.
+create index conflicts_open on public.conflicts (found_at) where settled_at is null;
 
 -- The rule in force: of one home, the one whose rows these are.
 create table public.rules (
@@ -93,6 +95,14 @@ begin
 exception
   -- A role is the server's, not the database's: a migration next door may make it at the same moment.
   when duplicate_object or unique_violation then null;
+end
+$$;
+do $$
+begin
+  -- Who makes a role may not take it for that (since PostgreSQL 16); a superuser may anyway.
+  if not pg_has_role(current_user, 'cell_app', 'set') then
+    execute format('grant cell_app to %I with set true', current_user);
+  end if;
 end
 $$;
 grant usage on schema public to cell_app;

@@ -4,7 +4,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 import { Refusal } from '../errors.ts';
-import { tenantOf } from '../contract/tenant.ts';
+import { problem, refusals, tenantHeader } from '../openapi.ts';
 
 const TICK_MS = 1_000;
 const MAX_MESSAGE_BYTES = 1_048_576;
@@ -28,10 +28,15 @@ export async function streamRoutes(app: FastifyInstance): Promise<void> {
   app.route({
     method: 'GET',
     url: '/ws',
+    config: { contract: { streams: true } },
     exposeHeadRoute: false,
-    onRequest: (request, _reply, done) => {
-      tenantOf(request);
-      done();
+    schema: {
+      headers: tenantHeader,
+      response: {
+        101: { description: 'Echoes text and binary messages', type: 'null' },
+        426: problem,
+        ...refusals,
+      },
     },
     handler: () => {
       throw new Refusal('upgrade-required', 'GET /ws needs a WebSocket handshake');
@@ -47,13 +52,26 @@ function eventsRoute(app: FastifyInstance): void {
     for (const stream of open) stream.end();
     done();
   });
-  app.get('/events', { exposeHeadRoute: false }, (request, reply) => {
-    tenantOf(request);
-    const stream = ticks();
-    open.add(stream);
-    stream.once('close', () => open.delete(stream));
-    return reply.type('text/event-stream').header('cache-control', 'no-store').send(stream);
-  });
+  const schema = {
+    headers: tenantHeader,
+    response: {
+      200: {
+        description: 'Server-sent events, a tick each second',
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
+      },
+      ...refusals,
+    },
+  };
+  app.get(
+    '/events',
+    { exposeHeadRoute: false, schema, config: { contract: { streams: true } } },
+    (_request, reply) => {
+      const stream = ticks();
+      open.add(stream);
+      stream.once('close', () => open.delete(stream));
+      return reply.type('text/event-stream').header('cache-control', 'no-store').send(stream);
+    },
+  );
 }
 
 /** One event now and one each second until the stream ends or its reader leaves. */

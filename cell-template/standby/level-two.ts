@@ -7,8 +7,9 @@ import { appliedUpTo, writtenUpTo } from './position.ts';
 /**
  * Each rule lies beside the rows that it is about, in a table that is replicated: the other side of the pair hears of it
  * without a router. A home whose database this cell does not have has none.
+ * `mayTake`: whether a rule may be gone by.
  */
-export function rulesBesideRows(homes: Homes): RuleStore {
+export function rulesBesideRows(homes: Homes, mayTake: (rule: Rule) => boolean): RuleStore {
   return {
     async load(home) {
       const rows = await homes
@@ -17,6 +18,7 @@ export function rulesBesideRows(homes: Homes): RuleStore {
       return rows?.[0]?.rule ?? null;
     },
     async save(rule) {
+      if (!mayTake(rule)) throw new Error('the database is empty, and its standby can not be asked');
       // A position is one router's word to the cell that gains tenants, not the rule's.
       const kept = JSON.stringify({ ...rule, position: null });
       await homes.of(rule.home)?.database.query(

@@ -7,7 +7,7 @@ import { openDatabase } from '../../cell-template/database.ts';
 import { migrate } from '../../cell-template/migrate.ts';
 import { standbyDatabase, standbySubscription } from '../../cell-template/standby/names.ts';
 import { appliedUpTo, writtenUpTo } from '../../cell-template/standby/position.ts';
-import { findRecovery } from '../../cell-template/standby/recovery.ts';
+import { Recovery } from '../../cell-template/standby/recovery.ts';
 import { migrateStandby } from '../../cell-template/standby/standby-database.ts';
 import {
   ask,
@@ -115,9 +115,25 @@ test('a home that is empty while its standby is not is found so, also after anot
   await ask(here.url, `create database "${pair.home}-again"`);
   const again = pair.homeUrl.replace(pair.home, `${pair.home}-again`);
   await migrate(again, join(import.meta.dirname, '../../cell-template/migrations'));
-  expect(await findRecovery(again, there.url, pair.home, silent)).toBe('recovering');
-  expect(await findRecovery(again, there.url, pair.home, silent)).toBe('recovering');
-  expect(await findRecovery(again, null, 'another', silent)).toBe('whole');
+  let isCopied = false;
+  const start = async (): Promise<Recovery> => {
+    const recovery = new Recovery({
+      cellId: pair.home,
+      url: again,
+      neighbourUrl: there.url,
+      isCopied: () => isCopied,
+      logger: silent,
+    });
+    onTestFinished(() => recovery.close());
+    await recovery.start();
+    return recovery;
+  };
+  expect((await start()).isUnderWay).toBe(true);
+  const second = await start();
+  expect(second.isUnderWay).toBe(true);
+  isCopied = true;
+  await second.whole;
+  expect(second.isUnderWay).toBe(false);
 });
 
 test('a column that is added at the standby first, then at home, stops nothing', async () => {

@@ -1,9 +1,11 @@
 // What an event stream leaves behind in the process when its client goes.
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
+import Fastify from 'fastify';
 import { expect, test } from 'vitest';
-import { buildApp } from '../../../../cell-template/app.ts';
-import { openDatabase } from '../../../../cell-template/database.ts';
+import { contract } from '../../../../cell-template/contract/contract.ts';
+import { streamRoutes } from '../../../../cell-template/routes/streams.ts';
+import { bringRule } from '../../../support/cell.ts';
+import { ruleOf } from '../../../support/rules.ts';
 import { until } from '../../../support/wait.ts';
 
 /** Far more than the timers that the test itself and its clients may have. */
@@ -14,17 +16,15 @@ function ticking(): number {
 }
 
 test('the timers of event streams are cleared when their clients leave', async () => {
-  // No stream asks the database: it is never connected to.
-  const database = openDatabase('postgres://nobody@127.0.0.1:1/none', () => undefined);
-  const app = await buildApp({
-    cellId: 'cell-a',
-    version: '1.0.0',
-    database,
-    logger: pino({ level: 'silent' }),
-  });
+  const app = Fastify();
+  // A machine that is busy enough makes the test's own process look asleep.
+  await app.register(contract, { cell: 'cell-a', version: '1.0.0', token: null, asleepMs: 60_000 });
+  await streamRoutes(app);
   try {
     await app.listen({ host: '127.0.0.1', port: 0 });
-    const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/events`;
+    const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+    await bringRule(origin, ruleOf('cell-a', { neighbour: null }));
+    const url = `${origin}/events`;
     const leave = new AbortController();
     const open = Array.from({ length: STREAMS }, () =>
       fetch(url, { headers: { 'x-tenant-id': 'acme' }, signal: leave.signal }),
@@ -35,6 +35,5 @@ test('the timers of event streams are cleared when their clients leave', async (
     await until('their timers are gone', () => ticking() < STREAMS / 2);
   } finally {
     await app.close();
-    await database.close();
   }
 });
