@@ -32,7 +32,8 @@ export function planCells(ports: readonly number[]): CellPlan[] {
 export function fleetFile(cells: readonly CellPlan[]): string {
   const fleet = {
     tenant: [{ header: 'x-tenant-id' }],
-    failover: { requires: 'none' },
+    // A neighbour without the home's data is no help; a cell that is alone has none.
+    failover: { requires: cells.length > 1 ? 'standby' : 'none' },
     cells: Object.fromEntries(cells.map(({ id, zone, url }) => [id, { origin: url, zone }])),
     generations: [{ add: cells.map(({ id }) => id) }],
   };

@@ -98,9 +98,12 @@ export function unfinishedIn({ outbox, effects }: Rows): OutboxRow[] {
   return outbox.filter(({ id }) => !done.has(id));
 }
 
-/** The rows that two copies do not have in common, a line each; none: they are equal. */
+/**
+ * The rows that two copies do not have in common, a line each; none: they are equal. Conflicts are left out: each side
+ * notes those that it meets itself, with the state that it has just then.
+ */
 export function differencesOf(one: Rows, other: Rows): string[] {
-  return (['orders', 'conflicts', 'outbox', 'effects'] as const).flatMap((table) => {
+  return (['orders', 'outbox', 'effects'] as const).flatMap((table) => {
     const [here, there] = [lines(one[table]), lines(other[table])];
     return [
       ...[...here].filter((line) => !there.has(line)).map((line) => `${table}: only the home has ${line}`),

@@ -27,16 +27,19 @@ export async function onDatabase<T>(url: string, work: (client: Client) => Promi
   }
 }
 
-/** What each side notes for itself when it meets a conflict. */
-const NOT_COMPARED = "- '{found_at,kept}'::text[]";
+/**
+ * What two copies need not have in common: both sides may have written an entry of the same ID, each by its own rule, when
+ * a request was sent again next door.
+ */
+const OWN_AFFAIR = { orders: [], conflicts: [], outbox: ['epoch', 'created_at'], effects: [] } as const;
 
 /** All rows of these tenants, whole but for what two copies need not have in common. */
 export async function readRows(url: string, tenants: readonly string[]): Promise<Rows> {
   return onDatabase(url, async (client) => {
-    const all = async <Row extends QueryResultRow>(table: string): Promise<Row[]> => {
+    const all = async <Row extends QueryResultRow>(table: keyof typeof OWN_AFFAIR): Promise<Row[]> => {
       const { rows } = await client.query<{ row: Row }>(
-        `select to_jsonb(t) ${NOT_COMPARED} as row from public.${table} t where tenant = any ($1)`,
-        [tenants],
+        `select to_jsonb(t) - $2::text[] as row from public.${table} t where tenant = any ($1)`,
+        [tenants, OWN_AFFAIR[table]],
       );
       return rows.map(({ row }) => row);
     };

@@ -156,17 +156,19 @@ async function untilSynced(
   cells: readonly RigCell[],
   neighbours: ReadonlyMap<string, string | null>,
 ): Promise<void> {
-  const isSynced = async ({ id }: RigCell): Promise<boolean> => {
+  const unsynced = async ({ id }: RigCell): Promise<string[]> => {
     const holder = cells.find((cell) => cell.id === neighbours.get(id));
-    return (await holder?.health())?.standbys?.[id]?.state === 'synced';
+    const standby = (await holder?.health())?.standbys?.[id];
+    return standby?.state === 'synced' ? [] : [`${id}: ${JSON.stringify(standby)}`];
   };
   await until(
     'every standby is synced',
-    async () => (await Promise.all(cells.map(isSynced))).every(Boolean),
-    {
-      limitMs: 60_000,
-      everyMs: 50,
+    async () => {
+      const left = (await Promise.all(cells.map(unsynced))).flat();
+      if (left.length > 0) throw new Error(left.join(', '));
+      return true;
     },
+    { limitMs: 60_000, everyMs: 50 },
   );
 }
 

@@ -1,6 +1,7 @@
 // One scenario from beginning to end: clients write while it is played, and then the databases are held to the ledger.
 import { untilCalm } from '../bench/handover-rig.ts';
 import { Random } from '../bench/wire-random.ts';
+import type { RigCell } from '../rig/cell.ts';
 import { until } from '../rig/until.ts';
 import { auditRows, differencesOf, unfinishedIn, type Lost, type Rows } from './audit.ts';
 import { Clients } from './clients.ts';
@@ -90,16 +91,22 @@ async function untilWell(fleet: DurabilityFleet): Promise<void> {
   await until(
     'every cell is well and every standby synced',
     async () => {
-      const all = await Promise.all(fleet.cells.map((cell) => cell.health()));
-      return all.every(
-        (health) =>
-          health?.status === 'ok' &&
-          Object.values(health.standbys ?? {}).every(({ state }) => state === 'synced'),
-      );
+      const ill = (await Promise.all(fleet.cells.map(illness))).flat();
+      if (ill.length > 0) throw new Error(ill.join(', '));
+      return true;
     },
     { limitMs: SETTLE_LIMIT_MS, everyMs: 50 },
   );
   await untilCalm(fleet);
+}
+
+async function illness(cell: RigCell): Promise<string[]> {
+  const health = await cell.health();
+  const { status = 'silent', standbys = {} } = health ?? {};
+  const unsynced = Object.values(standbys).filter(({ state }) => state !== 'synced');
+  return status === 'ok' && unsynced.length === 0
+    ? []
+    : [`${cell.id}: ${status} ${JSON.stringify(standbys)}`];
 }
 
 async function measure(scenario: Scenario, { fleet, clients, deaths, planned }: Scene): Promise<Played> {

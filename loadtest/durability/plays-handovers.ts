@@ -21,7 +21,8 @@ export function playInterrupted(by: Interruption): (scene: Scene) => Promise<voi
     if (by === 'nothing') await planned(scene, () => operated(scene, 'drain'));
     else await interrupt(scene, by);
     await meanwhile(scene, STAY_MS);
-    if (((await rowOf(scene))?.share ?? 0) !== 0) await planned(scene, () => operated(scene, 'restore'));
+    // A home that failed over meanwhile finds its way back by itself.
+    if ((await rowOf(scene))?.state === 'drained') await planned(scene, () => operated(scene, 'restore'));
     await untilCalm(scene.fleet);
   };
 }

@@ -59,21 +59,23 @@ export async function planned(scene: Scene, work: () => Promise<void>): Promise<
   scene.planned.push({ fromMs, untilMs: performance.now() });
 }
 
-const SAID = { reason: 'bench:durability', owner: 'bench', expiresIn: 3_600 };
+const SAID = { reason: 'bench:durability', owner: 'bench' };
+/** Longer than any scenario. */
+const expiresIn = 3_600;
+const BODIES = {
+  drain: { ...SAID, percent: 100, expiresIn },
+  restore: SAID,
+  'fail-over': { ...SAID, expiresIn },
+};
 
 /** An operator's call about the home; answers the status. */
-export async function operate(
-  { fleet, home }: Scene,
-  what: 'drain' | 'restore' | 'fail-over',
-  percent = 100,
-): Promise<number> {
-  const body = what === 'drain' ? { ...SAID, percent } : SAID;
-  const { status } = await firstRouter(fleet).operate('POST', `/v1/cells/${home}/${what}`, body);
+export async function operate({ fleet, home }: Scene, what: keyof typeof BODIES): Promise<number> {
+  const { status } = await firstRouter(fleet).operate('POST', `/v1/cells/${home}/${what}`, BODIES[what]);
   return status;
 }
 
 /** The same; throws where the answer is anything but done. */
-export async function operated(scene: Scene, what: 'drain' | 'restore' | 'fail-over'): Promise<void> {
+export async function operated(scene: Scene, what: keyof typeof BODIES): Promise<void> {
   const status = await operate(scene, what);
   if (status !== 200) throw new Error(`${what} of ${scene.home} was answered with ${status}`);
 }
