@@ -1,4 +1,5 @@
 // DURABILITY=sync: what is acknowledged is on two disks, or is not acknowledged.
+import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { databasePids } from '../../cell-template/postgres/embedded.ts';
 import {
@@ -61,16 +62,28 @@ test('nothing is acknowledged while the neighbour can not confirm, and all goes 
   });
 });
 
-test('a standby that copies confirms nothing', async () => {
+test('a standby that copies confirms nothing, and writes are refused at once', async () => {
   await until('the standby confirms', isConfirming);
-  // Held up in its copy by somebody else's lock on a table.
-  await ask(pair.standbyUrl, `alter subscription "standby_cell_a" disable`);
-  await until('it is not connected', async () => !(await isConfirming()));
-  await ask(pair.standbyUrl, `alter subscription "standby_cell_a" set (slot_name = none)`);
-  const names = await ask<{ name: string }>(
-    pair.homeUrl,
-    `select setting as name from pg_settings where name = 'synchronous_standby_names'`,
-  );
-  expect(names).toEqual([{ name: 'standby_cell_a' }]);
-  await until('it is copied anew, and confirms', isConfirming);
+  // Held up in its copy by somebody else's lock.
+  const locker = new Client({ connectionString: pair.standbyUrl });
+  await locker.connect();
+  try {
+    await locker.query('begin; lock table public.orders in exclusive mode');
+    await ask(pair.standbyUrl, `alter subscription "standby_cell_a" disable`);
+    await until('it copies anew', async () => {
+      const rows = await ask(
+        pair.homeUrl,
+        `select from pg_stat_replication where application_name = 'standby_cell_a_copying'`,
+      );
+      return rows.length > 0;
+    });
+    await until('a write is refused', async () => {
+      const { status, body } = await send(pair.home, 'POST', '/orders', { body: tea });
+      return status === 503 && body['code'] === 'standby-silent';
+    });
+    expect(await isConfirming()).toBe(false);
+  } finally {
+    await locker.end();
+  }
+  await until('it is copied, and confirms', isConfirming);
 });
