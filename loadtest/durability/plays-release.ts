@@ -31,7 +31,23 @@ export async function playHalfRelease(scene: Scene): Promise<void> {
   // No migration knows them: a home that lost its disk later could not take rows that have them.
   for (const url of [own, standby]) {
     for (const name of [good, wrong]) await alterOrders(url, `drop column if exists ${name}`);
+    await untilShipped(own);
   }
+}
+
+/** All that was written until now has been applied next door: a column must not go there before the rows that have it came. */
+async function untilShipped(url: string): Promise<void> {
+  await until('all is shipped', () =>
+    onDatabase(url, async (client) => {
+      const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
+      const shipped = `select bool_and(confirmed_flush_lsn >= $1::pg_lsn) as all from pg_replication_slots
+        where database = current_database()`;
+      return await until('the slot has it', async () => {
+        const answer = await client.query<{ all: boolean }>(shipped, [rows[0]?.lsn]);
+        return answer.rows[0]?.all === true;
+      });
+    }),
+  );
 }
 
 async function addColumn(url: string, name: string): Promise<void> {

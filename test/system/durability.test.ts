@@ -8,11 +8,7 @@ import { judge } from '../../loadtest/durability/report.ts';
 import { runDurability, type Measured } from '../../loadtest/durability/run.ts';
 import { SCENARIOS } from '../../loadtest/durability/scenarios.ts';
 
-const NAMES = [
-  'failover, guest writes, failback',
-  'the same key again on the guest',
-  "the home's disk is lost",
-];
+const NAMES = ['the same key again on the guest', 'drain and restore', "the home's disk is lost"];
 
 let folder = '';
 let measured: Measured;
