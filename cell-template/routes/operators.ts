@@ -69,8 +69,8 @@ const toSettle = {
   properties: {
     home: { type: 'string' },
     tenant: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[^\\u0000]*$' },
-    orderId: { type: 'string', format: 'uuid' },
-    epoch: { type: 'integer', minimum: 0 },
+    orderId: { type: 'string', pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' },
+    epoch: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
     settlement: { type: 'string', enum: ['kept', 'lost'] },
   },
 } as const;

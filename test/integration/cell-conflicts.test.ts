@@ -123,6 +123,7 @@ test.each([
   ['an unknown home', { home: 'cell-z' }, 404],
   ['no settlement of these two', { settlement: 'both' }, 400],
   ['an order ID that is none', { orderId: 'x' }, 400],
+  ['an epoch that no database holds', { epoch: 1e300 }, 400],
 ])('%s is refused', async (_name, more, status) => {
   expect((await settle(orderId('acme', 'nobody'), 'kept', more)).status).toBe(status);
 });
