@@ -2,7 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { NewerRule } from './newer-rule.ts';
 
-const REFUSALS = {
+export const REFUSALS = {
   'tenant-missing': { status: 400, title: 'The request names no tenant' },
   'tenant-invalid': { status: 400, title: 'The tenant is not a usable name' },
   'bad-request': { status: 400, title: 'The request cannot be understood' },
