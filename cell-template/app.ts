@@ -1,28 +1,26 @@
 // The cell's HTTP server: its limits, its error answers, its routes.
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { sayWhose } from './contract-stand-in.ts';
-import type { Contract } from './contract-view.ts';
-import type { Database } from './database.ts';
+import type { CellConfig } from './config.ts';
+import { contract } from './contract/contract.ts';
 import { installErrors } from './errors.ts';
-import type { Homes } from './homes.ts';
+import { checksOf } from './health.ts';
 import type { CellMetrics } from './metrics.ts';
 import { describeApi } from './openapi.ts';
-import { healthRoute } from './routes/health.ts';
 import { operatorsRoutes } from './routes/operators.ts';
 import { ordersRoutes } from './routes/orders.ts';
 import { streamRoutes } from './routes/streams.ts';
+import type { Stack } from './stack.ts';
+import { admitGuest, admitHome, isWrite } from './standby/admission.ts';
+import { positionOf, rulesBesideRows, untilApplied } from './standby/level-two.ts';
 
 export type AppParts = {
-  cellId: string;
-  version: string;
-  /** The cell's own: what `/health` asks. */
-  database: Database;
-  homes: Homes;
-  contract: Contract;
+  config: Pick<
+    CellConfig,
+    'cellId' | 'version' | 'cellToken' | 'asleepMs' | 'guestPolicy' | 'maxStandbyLagS'
+  >;
+  stack: Stack;
   metrics: CellMetrics;
-  /** `CELL_TOKEN`; null: none. */
-  token: string | null;
   logger: Logger;
   /** Told after each committed write in the database of `home`. */
   onWrite: (home: string) => void;
@@ -55,13 +53,45 @@ export async function buildApp(cell: AppParts): Promise<FastifyInstance> {
     cell.metrics.countAnswer(reply.statusCode);
     done();
   });
-  sayWhose(app, cell.cellId);
-  await describeApi(app, cell.version);
-  healthRoute(app, cell);
-  ordersRoutes(app, cell);
-  operatorsRoutes(app, cell);
+  await speakContract(app, cell);
+  await describeApi(app, cell.config.version);
+  const { homes } = cell.stack;
+  ordersRoutes(app, { ...cell, homes });
+  operatorsRoutes(app, { ...cell, homes, token: cell.config.cellToken });
   await streamRoutes(app);
   return app;
+}
+
+/** Levels 0 to 2, and whether the database that a request needs may be used for it now. */
+async function speakContract(app: FastifyInstance, { config, stack }: AppParts): Promise<void> {
+  const { cellId, version, cellToken, asleepMs, guestPolicy, maxStandbyLagS } = config;
+  const { homes, pair, recovery, confirmation, database } = stack;
+  await app.register(contract, {
+    cell: cellId,
+    version,
+    token: cellToken,
+    asleepMs,
+    checks: checksOf(database, () => recovery.isUnderWay, app.log),
+    more: () => {
+      const caughtUp = pair.caughtUp();
+      return { standbys: pair.standings(), ...(caughtUp === null ? {} : { caughtUp }) };
+    },
+    rules: rulesBesideRows(homes, (rule) => recovery.mayTake(rule)),
+    position: (rule) => positionOf(homes, cellId, rule),
+    applied: (rule, position, signal) => untilApplied(homes, rule, position, signal),
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.is404 || request.routeOptions.config.contract === false) return done();
+    const { home, role } = request.whose;
+    const writes = isWrite(request.method);
+    if (role === 'home') admitHome(recovery.isUnderWay, confirmation?.confirms ?? null, writes);
+    else
+      admitGuest(pair.standingOf(home), writes, {
+        policy: guestPolicy,
+        maxLagS: maxStandbyLagS,
+      });
+    done();
+  });
 }
 
 /** Answers sent while the cell stops tell the client not to use the connection again (RFC 9112, section 9.6). */

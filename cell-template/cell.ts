@@ -6,14 +6,11 @@ import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { buildApp } from './app.ts';
 import type { CellConfig, DatabasePlace } from './config.ts';
-import { allOwn } from './contract-stand-in.ts';
-import { openDatabase } from './database.ts';
 import { messageOf } from './errors.ts';
-import { homesOf } from './homes.ts';
 import { CellMetrics } from './metrics.ts';
-import { migrate } from './migrate.ts';
 import { startDatabase, type EmbeddedDatabase } from './postgres/embedded.ts';
 import { Queue } from './queue/queue.ts';
+import { openStack } from './stack.ts';
 
 const MIGRATIONS = join(import.meta.dirname, 'migrations');
 /** Requests still in flight this long after the signal are cut. */
@@ -49,37 +46,35 @@ export async function runCell(config: CellConfig): Promise<number> {
 
 async function start(config: CellConfig, logger: Logger, parts: Parts, stop: AbortSignal): Promise<void> {
   const url = await databaseUrl(config.database, logger, parts, stop);
-  const migrated = await migrate(url, MIGRATIONS);
-  if (migrated.length > 0) logger.info({ migrated }, 'database migrated');
+  stop.throwIfAborted();
+  const stack = await openStack(config, url, MIGRATIONS, logger, (end) => parts.cleanups.push(end));
   stop.throwIfAborted();
 
-  const database = openDatabase(url, (error) =>
-    logger.warn({ err: error }, 'connection to the database lost'),
-  );
-  parts.cleanups.push(() => database.close());
-  const homes = homesOf([{ home: config.cellId, role: 'home', url, database }]);
-  const contract = allOwn(config.cellId);
   const metrics = new CellMetrics();
-  metrics.observe(homes, contract);
-  const onDone = (kind: string): void => metrics.countJob(kind);
-  const queue = new Queue({ cellId: config.cellId, homes, contract, logger, onDone });
-  const onWrite = (home: string): void => queue.nudge(home);
+  let queue: Queue | null = null;
   const app = await buildApp({
-    ...config,
-    database,
-    homes,
-    contract,
+    config,
+    stack,
     metrics,
-    token: null,
     logger,
-    onWrite,
+    onWrite: (home) => queue?.nudge(home),
   });
+  metrics.observe(stack, app.contract);
+  const later = new Queue({
+    cellId: config.cellId,
+    homes: stack.homes,
+    contract: app.contract,
+    logger,
+    onDone: (kind) => metrics.countJob(kind),
+  });
+  queue = later;
   // Side by side: what requests leave in the outbox meanwhile is done after the next start.
   parts.cleanups.push(async () => {
-    await Promise.all([closeWithin(app, DRAIN_LIMIT_MS), queue.stop()]);
+    await Promise.all([closeWithin(app, DRAIN_LIMIT_MS), later.stop()]);
   });
   await app.listen({ host: config.host, port: config.port });
-  queue.start();
+  // Later work of a database that is half filled would be done twice.
+  void stack.recovery.whole.then(() => later.start());
   const { port } = app.server.address() as AddressInfo;
   logger.info({ port }, 'cell listening');
 }

@@ -1,5 +1,7 @@
 // Every refusal of the cell: its code, status and title, as application/problem+json (RFC 9457).
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { misdirected } from './contract/answers.ts';
+import { TenantError } from './contract/tenant.ts';
 import { NewerRule } from './newer-rule.ts';
 
 export const REFUSALS = {
@@ -13,11 +15,15 @@ export const REFUSALS = {
   'precondition-failed': { status: 412, title: 'The order is not in that state any more' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
-  'not-its-own': { status: 421, title: 'The tenant is served by another cell now' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
   'upgrade-required': { status: 426, title: 'This path speaks WebSocket' },
   'precondition-required': { status: 428, title: 'The request must say which state it changes' },
   internal: { status: 500, title: 'The cell failed' },
+  'no-standby': { status: 503, title: 'This cell has no copy of the home' },
+  'guests-refused': { status: 503, title: 'This cell takes no guests' },
+  'guests-read-only': { status: 503, title: 'Guests may only read here' },
+  'standby-silent': { status: 503, title: 'The standby does not confirm writes' },
+  recovering: { status: 503, title: 'The cell is getting its data back' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
@@ -42,6 +48,10 @@ export function messageOf(error: unknown): string {
 /** Answers every error of `app`, and every path it does not know, as a problem. */
 export function installErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof NewerRule) {
+      error.tell(app.contract);
+      return misdirected(reply, app.contract.epochOf(request.whose.home));
+    }
     const refusal = asRefusal(error);
     if (REFUSALS[refusal.code].status >= 500) request.log.error({ err: error }, 'request failed');
     return send(reply, refusal);
@@ -64,7 +74,7 @@ function send(reply: FastifyReply, { code, message }: Refusal): FastifyReply {
 
 function asRefusal(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof NewerRule) return new Refusal('not-its-own', error.message, { cause: error });
+  if (error instanceof TenantError) return new Refusal(error.code, error.message);
   switch (error.statusCode ?? 500) {
     case 413:
       return new Refusal('body-too-large', error.message);

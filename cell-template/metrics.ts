@@ -1,9 +1,15 @@
 // Every metric of the cell, defined once. Labels are homes, kinds, states and classes: bounded, never a tenant.
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { countConflicts } from './conflicts.ts';
-import type { Contract } from './contract-view.ts';
+import type { Contract } from './contract/contract.ts';
 import type { HomeStore, Homes } from './homes.ts';
 import { depthOf, type Depth } from './queue/depth.ts';
+import type { Stack } from './stack.ts';
+import type { Standing } from './standby/link.ts';
+import type { Pair } from './standby/pair.ts';
+import type { Retention } from './standby/retention.ts';
+
+const STATES: readonly Standing['state'][] = ['synced', 'copying', 'broken'];
 
 /** Sets the gauge's values of now; may ask a database. */
 type Read<L extends string> = (gauge: Gauge<L>) => void | Promise<void>;
@@ -67,8 +73,9 @@ export class CellMetrics {
     });
   }
 
-  /** The gauges of the cell's databases and of what they hold. */
-  observe(homes: Homes, contract: Contract): void {
+  /** The gauges of the cell's databases, of what they hold, and of what is shipped between them and the pair's. */
+  observe({ homes, pair, retention }: Stack, contract: Contract): void {
+    this.#observeStandbys(pair, retention);
     const isOwn = (home: string, tenant: string): boolean => contract.isOwn(home, tenant);
     const depths = (read: (store: HomeStore, depth: Depth) => void): Promise<void> =>
       each(homes, async (store) => read(store, await depthOf(store, isOwn)));
@@ -112,6 +119,45 @@ export class CellMetrics {
           gauge.set({ home, state: 'in_use' }, inUse);
           gauge.set({ home, state: 'waiting' }, waiting);
         }
+      },
+    );
+  }
+
+  #observeStandbys(pair: Pair, retention: Retention): void {
+    const standings = (): [string, Standing][] => Object.entries(pair.standings());
+    this.addGauge(
+      {
+        name: 'cell_standby_state',
+        help: 'Of each home whose standby this cell holds: 1 at the state that it has (synced, copying, broken).',
+        labelNames: ['home', 'state'],
+      },
+      (gauge) => {
+        for (const [home, { state }] of standings())
+          for (const one of STATES) gauge.set({ home, state: one }, one === state ? 1 : 0);
+      },
+    );
+    for (const unit of ['bytes', 'seconds'] as const)
+      this.addGauge(
+        {
+          name: `cell_standby_lag_${unit}`,
+          help: `How far the standby of a home was behind it at the last contact, in ${unit}.`,
+          labelNames: ['home'],
+        },
+        (gauge) => {
+          for (const [home, { lagBytes, lagSeconds }] of standings()) {
+            const lag = unit === 'bytes' ? lagBytes : lagSeconds;
+            if (lag !== null) gauge.set({ home }, lag);
+          }
+        },
+      );
+    this.addGauge(
+      {
+        name: 'cell_slot_retained_bytes',
+        help: 'WAL that is kept here for the other side of a pair; status unreserved or lost: it is given up, and the copy made anew.',
+        labelNames: ['slot', 'status'],
+      },
+      (gauge) => {
+        for (const { slot, status, bytes } of retention.slots) gauge.set({ slot, status }, bytes);
       },
     );
   }

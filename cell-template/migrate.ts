@@ -13,7 +13,13 @@ const LIMIT_MS = 60_000;
 
 type Migration = { name: string; sql: string; digest: string };
 
-/** The database holds a migration that is not the file of that name here. */
+/**
+ * What to do with a migration that only the database knows. `refuse`: it is this code's own database, which a newer
+ * release has used. `accept`: it is another cell's, whose release goes first; it only added what this code need not know.
+ */
+export type Newer = 'refuse' | 'accept';
+
+/** The database holds a migration that is not the file of that name here, or that is not here at all. */
 class MigrationError extends Error {
   override name = 'MigrationError';
 }
@@ -21,10 +27,14 @@ class MigrationError extends Error {
 /**
  * Runs the `.sql` files of `folder` that the database at `url` has not seen, each in a transaction of its own, and
  * answers their names. Processes that migrate one database at once take turns. Throws `MigrationError` when a file
- * differs from what was run under its name. A migration that only the database knows is fine: it was run by a newer
- * release, beside which this one goes on working.
+ * differs from what was run under its name, and, unless those are accepted, when the database has run more than there is
+ * here. `only`: no others are run.
  */
-export async function migrate(url: string, folder: string): Promise<string[]> {
+export async function migrate(
+  url: string,
+  folder: string,
+  { newer = 'refuse', only }: { newer?: Newer; only?: ReadonlySet<string> } = {},
+): Promise<string[]> {
   const migrations = await readMigrations(folder);
   const client = new Client({
     connectionString: url,
@@ -38,7 +48,12 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK_KEY]);
-    return await runMissing(client, migrations);
+    const done = await readDone(client);
+    refuseChanged(done, migrations);
+    if (newer === 'refuse') refuseNewer(done, migrations);
+    const missing = migrations.filter(({ name }) => !done.has(name) && (only?.has(name) ?? true));
+    for (const migration of missing) await runOne(client, migration);
+    return missing.map(({ name }) => name);
   } finally {
     await client.end();
   }
@@ -54,7 +69,13 @@ async function readMigrations(folder: string): Promise<Migration[]> {
   );
 }
 
-async function runMissing(client: Client, migrations: readonly Migration[]): Promise<string[]> {
+/** The names of all migrations of `folder`, in order. */
+export async function migrationNames(folder: string): Promise<string[]> {
+  return (await readMigrations(folder)).map(({ name }) => name);
+}
+
+/** Name → digest of what the database has run. */
+async function readDone(client: Client): Promise<Map<string, string>> {
   await client.query(
     `create table if not exists migrations (
        name text primary key, digest text not null, run_at timestamptz not null default now())`,
@@ -62,11 +83,16 @@ async function runMissing(client: Client, migrations: readonly Migration[]): Pro
   const { rows } = await client.query<{ name: string; digest: string }>(
     'select name, digest from migrations',
   );
-  const done = new Map(rows.map(({ name, digest }) => [name, digest]));
-  refuseChanged(done, migrations);
-  const missing = migrations.filter(({ name }) => !done.has(name));
-  for (const migration of missing) await runOne(client, migration);
-  return missing.map(({ name }) => name);
+  return new Map(rows.map(({ name, digest }) => [name, digest]));
+}
+
+function refuseNewer(done: ReadonlyMap<string, string>, migrations: readonly Migration[]): void {
+  const known = new Set(migrations.map(({ name }) => name));
+  const newer = [...done.keys()].filter((name) => !known.has(name));
+  if (newer.length === 0) return;
+  throw new MigrationError(
+    `the database is newer than this code: it has run ${newer.join(', ')}; start the release that did, or a later one`,
+  );
 }
 
 function refuseChanged(done: ReadonlyMap<string, string>, migrations: readonly Migration[]): void {

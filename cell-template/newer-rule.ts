@@ -1,4 +1,6 @@
 // Thrown where a request or a job meets a rule that is newer than the one by which it was let in.
+import type { Contract } from './contract/contract.ts';
+import { readRule } from './contract/rule.ts';
 
 /**
  * Nothing was done: the tenant may be another cell's by now. `rule` is the newer one as it came by replication, null
@@ -12,5 +14,11 @@ export class NewerRule extends Error {
   constructor(rule: unknown, options?: ErrorOptions) {
     super('the tenant is served by a newer rule', options);
     this.rule = rule;
+  }
+
+  /** Has the cell refuse by that rule from now on. */
+  tell(contract: Contract): void {
+    const rule = readRule(this.rule);
+    if (rule !== null) contract.learn(rule);
   }
 }

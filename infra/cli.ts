@@ -3,6 +3,7 @@
 import '../node-version.mjs';
 import { Command, CommanderError } from 'commander';
 import { cells } from './commands/cells.ts';
+import { checkCellCommand } from './commands/check-cell.ts';
 import { checkFleet } from './commands/check-fleet.ts';
 import { explain } from './commands/explain.ts';
 import { pid, restart, status, type Which } from './commands/local.ts';
@@ -40,7 +41,7 @@ function localCommands(): Command {
 
 function program(): Command {
   const cellgate = new Command('cellgate')
-    .description('Ask and steer a Cellgate router, check a fleet file, run the local fleet.')
+    .description('Ask and steer a Cellgate router, check a fleet file or a cell, run the local fleet.')
     .addHelpText(
       'after',
       '\nCELLGATE_ADMIN: a router’s admin port (default http://127.0.0.1:9090)' +
@@ -79,7 +80,7 @@ function program(): Command {
     .option('--json', 'as JSON; with --follow one a line')
     .action(async (options: EventsOptions) => events(options, print));
   const operations = [...operationCommands(print), cutOverCommand(print), ...quarantineCommands(print)];
-  for (const command of operations) {
+  for (const command of [checkCellCommand(print), ...operations]) {
     cellgate.addCommand(command);
   }
   return cellgate.addCommand(localCommands());

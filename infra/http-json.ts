@@ -10,7 +10,13 @@ export type JsonRequest = {
   type?: string;
   /** A bearer token. */
   token?: string;
+  /** Fields of the head beside those. */
+  headers?: Readonly<Record<string, string>>;
   timeoutMs?: number;
+  /** A longer answer is an error. */
+  maxBytes?: number;
+  /** Whether a body is read; one that is not is undefined. Default: all are. */
+  reads?: (status: number) => boolean;
 };
 export type JsonAnswer = { status: number; body: unknown };
 
@@ -21,41 +27,49 @@ export class NoAnswerInTime extends Error {
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
+const always = (): boolean => true;
+
 /**
  * The status and the parsed body (`undefined` when it is not JSON).
  * Rejects when nobody answers, with `NoAnswerInTime` where it is not within `timeoutMs`, the whole answer included.
  */
-export function requestJson(
-  target: JsonTarget,
-  { method = 'GET', body, type, token, timeoutMs = 5_000 }: JsonRequest = {},
-): Promise<JsonAnswer> {
+export function requestJson(target: JsonTarget, asked: JsonRequest = {}): Promise<JsonAnswer> {
+  const { timeoutMs = 5_000, maxBytes = MAX_ANSWER_BYTES, reads = always } = asked;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
-    const headers = {
-      accept: 'application/json',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(type === undefined ? {} : { 'content-type': type }),
-      ...(body === undefined ? {} : { 'content-length': body.length }),
-    };
-    const options = { method, agent: false, signal, headers };
+    const fail = (error: Error): void =>
+      reject(signal.aborted ? new NoAnswerInTime(`no answer within ${timeoutMs / 1_000} s`) : error);
+    const options = { method: asked.method ?? 'GET', agent: false, signal, headers: headersOf(asked) };
     const request = open(target, options, (response) => {
+      const status = response.statusCode ?? 0;
+      response.once('error', fail);
+      if (!reads(status)) {
+        resolve({ status, body: undefined });
+        response.destroy();
+        return;
+      }
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > MAX_ANSWER_BYTES) response.destroy(new Error('the answer is too large'));
+        if (bytes > maxBytes) response.destroy(new Error('the answer is too large'));
         else chunks.push(chunk);
       });
-      response.once('error', reject);
-      response.once('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: parse(Buffer.concat(chunks).toString()) }),
-      );
+      response.once('end', () => resolve({ status, body: parse(Buffer.concat(chunks).toString()) }));
     });
-    request.once('error', (error) =>
-      reject(signal.aborted ? new NoAnswerInTime(`no answer within ${timeoutMs / 1_000} s`) : error),
-    );
-    request.end(body);
+    request.once('error', fail);
+    request.end(asked.body);
   });
+}
+
+function headersOf({ token, type, body, headers = {} }: JsonRequest): Record<string, string | number> {
+  return {
+    accept: 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(type === undefined ? {} : { 'content-type': type }),
+    ...(body === undefined ? {} : { 'content-length': body.length }),
+    ...headers,
+  };
 }
 
 function open(

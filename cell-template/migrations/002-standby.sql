@@ -70,6 +70,20 @@ create table public.pending (
   outbox_id uuid primary key references public.outbox (id),
   tenant text not null
 );
+
+-- This database's alone: it was found empty where its standby was not, and is being filled again.
+create table public.recovering (
+  home text primary key,
+  since timestamptz not null default clock_timestamp()
+);
+
+-- This database's alone: how far behind its publisher it was when that last answered.
+create table public.looks (
+  subscription text primary key,
+  lag_bytes bigint not null,
+  lag_seconds double precision not null,
+  looked_at timestamptz not null default clock_timestamp()
+);
 create index pending_of_tenant on public.pending (tenant);
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -162,15 +176,6 @@ end
 $$;
 create trigger entry_done after insert on public.effects for each row execute function public.entry_done();
 alter table public.effects enable always trigger entry_done;
-
-create function public.tell_rule() returns trigger language plpgsql as $$
-begin
-  perform pg_catalog.pg_notify('rules', new.home);
-  return null;
-end
-$$;
-create trigger tell_rule after insert or update on public.rules for each row execute function public.tell_rule();
-alter table public.rules enable always trigger tell_rule;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Rows of the other side: the higher (epoch, version) wins, never the clock. Nothing disappears.

@@ -61,9 +61,21 @@ function postgresArguments({ pgData, socketDir }: Layout): string[] {
     // A list: quoted, a folder may hold a comma or a space.
     unix_socket_directories: `"${socketDir.replaceAll('"', '""')}"`,
     port: '5432',
-    max_connections: '40',
+    // The pools and queues of its own database and of a standby, and what the neighbour's server connects with.
+    max_connections: '100',
     shared_buffers: '16MB',
     max_wal_size: '128MB',
+    // Each database here may be shipped to the other cell of a pair, and be fed by it.
+    wal_level: 'logical',
+    max_worker_processes: '16',
+    max_logical_replication_workers: '12',
+    max_sync_workers_per_subscription: '4',
+    // A neighbour that is away costs this much disk at most; after that its standby is copied again.
+    max_slot_wal_keep_size: '1GB',
+    // A line that was cut without a word is noticed.
+    wal_sender_timeout: '10s',
+    wal_receiver_timeout: '10s',
+    wal_retrieve_retry_interval: '1s',
     // No three worker processes for what a small database reads in its own.
     io_method: 'sync',
     timezone: 'UTC',

@@ -1,6 +1,6 @@
 // One job: carries out one outbox entry, once as far as the database can tell, and only for a tenant of this cell's own.
 import { z } from 'zod';
-import type { Contract } from '../contract-view.ts';
+import type { Contract } from '../contract/contract.ts';
 import { Refusal } from '../errors.ts';
 import type { HomeStore } from '../homes.ts';
 import { NewerRule } from '../newer-rule.ts';
@@ -30,14 +30,14 @@ export async function runJob(raw: unknown, parts: JobParts): Promise<void> {
   const job = payload.parse(raw);
   const { home, database } = parts.store;
   const epoch = parts.contract.epochOf(home);
-  const done = epoch === null ? null : parts.contract.begin(home, job.tenant);
-  if (epoch === null || done === null) return putBack(job, parts);
+  const done = parts.contract.begin(home, job.tenant);
+  if (done === null) return putBack(job, parts);
   try {
     const whose = { tenant: job.tenant, home, epoch };
-    const kind = await database.inTenant(whose, (tx) => once(tx, whose, job, parts.cellId));
+    const kind = await database.inTenantLater(whose, (tx) => once(tx, whose, job, parts.cellId));
     if (kind !== null) parts.onDone(kind);
   } catch (error) {
-    if (error instanceof NewerRule && error.rule !== null) parts.contract.learn(error.rule);
+    if (error instanceof NewerRule) error.tell(parts.contract);
     if (!isNotNow(error)) throw error;
     await putBack(job, parts);
   } finally {

@@ -1,6 +1,6 @@
 // The cell's later work: a queue in each of its databases, at rest where it serves nobody of that home.
 import type { Logger } from 'pino';
-import type { Contract } from '../contract-view.ts';
+import type { Contract } from '../contract/contract.ts';
 import type { Homes } from '../homes.ts';
 import { HomeQueue } from './home-queue.ts';
 

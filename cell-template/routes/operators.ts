@@ -1,22 +1,23 @@
 // The operators' side of a cell, below /.cellgate/: dead letters, conflicts, metrics. Routers let no client get there.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { openConflicts, settleConflict, type Settlement } from '../conflicts.ts';
-import type { Contract } from '../contract-view.ts';
 import { Refusal } from '../errors.ts';
 import type { Homes, HomeStore } from '../homes.ts';
 import type { CellMetrics } from '../metrics.ts';
 import { NewerRule } from '../newer-rule.ts';
 import { refusals } from '../openapi.ts';
-import { expectOperator } from '../operators.ts';
+import type { Contract } from '../contract/contract.ts';
+import { mayBringRules } from '../contract/bringer.ts';
 import { isUuid } from '../orders/ids.ts';
 import { deadLetters, retryDeadLetter } from '../queue/dead-letters.ts';
 
 /** As many of a list as one answer holds. */
 const LIMIT = 200;
+/** They serve no tenants. */
+const config = { contract: false } as const;
 
 export type OperatorsParts = {
   homes: Homes;
-  contract: Contract;
   metrics: CellMetrics;
   /** `CELL_TOKEN`; null: none. */
   token: string | null;
@@ -24,10 +25,13 @@ export type OperatorsParts = {
 };
 
 export function operatorsRoutes(app: FastifyInstance, parts: OperatorsParts): void {
-  app.get('/.cellgate/metrics', { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/.cellgate/metrics', { schema: { hide: true }, config }, async (_request, reply) =>
     reply.type(parts.metrics.registry.contentType).send(await parts.metrics.registry.metrics()),
   );
-  const onRequest = async (request: FastifyRequest): Promise<void> => expectOperator(request, parts.token);
+  const onRequest = async ({ raw }: FastifyRequest): Promise<void> => {
+    if (!mayBringRules(raw, parts.token))
+      throw new Refusal('unauthorized', 'this needs the token of the cell');
+  };
   deadLettersRoutes(app, parts, onRequest);
   conflictsRoutes(app, parts, onRequest);
 }
@@ -36,7 +40,7 @@ type Guard = (request: FastifyRequest) => Promise<void>;
 
 function deadLettersRoutes(app: FastifyInstance, { homes, onWrite }: OperatorsParts, onRequest: Guard): void {
   const list = { response: { 200: listOf('deadLetters'), ...refusals } };
-  app.get('/.cellgate/dead-letters', { schema: list, onRequest }, async () => {
+  app.get('/.cellgate/dead-letters', { schema: list, config, onRequest }, async () => {
     const all = await Promise.all(homes.all().map((store) => deadLetters(store, LIMIT)));
     return { deadLetters: all.flat() };
   });
@@ -47,7 +51,7 @@ function deadLettersRoutes(app: FastifyInstance, { homes, onWrite }: OperatorsPa
   } as const;
   app.post<{ Params: { id: string } }>(
     '/.cellgate/dead-letters/:id/retry',
-    { schema: retry, onRequest },
+    { schema: retry, config, onRequest },
     async (request, reply) => {
       const { id } = request.params;
       for (const store of isUuid(id) ? homes.all() : [])
@@ -82,7 +86,7 @@ function conflictsRoutes(app: FastifyInstance, parts: OperatorsParts, onRequest:
   } as const;
   app.get<{ Querystring: { home?: string } }>(
     '/.cellgate/conflicts',
-    { schema: list, onRequest },
+    { schema: list, config, onRequest },
     async (request) => {
       const { home } = request.query;
       const stores = home === undefined ? parts.homes.all() : [expectStore(parts.homes, home)];
@@ -94,9 +98,9 @@ function conflictsRoutes(app: FastifyInstance, parts: OperatorsParts, onRequest:
   const settle = { body: toSettle, response: { 200: toSettle, ...refusals } };
   app.post<{ Body: ToSettle }>(
     '/.cellgate/conflicts/settle',
-    { schema: settle, onRequest },
+    { schema: settle, config, onRequest },
     async ({ body }) => {
-      await settleAsOwn(body, parts);
+      await settleAsOwn(body, app.contract, parts);
       return body;
     },
   );
@@ -105,12 +109,13 @@ function conflictsRoutes(app: FastifyInstance, parts: OperatorsParts, onRequest:
 /** Only where the tenant is this cell's now: anything else would be one more write on two sides. */
 async function settleAsOwn(
   { home, tenant, ...conflict }: ToSettle,
-  { homes, contract, metrics, onWrite }: OperatorsParts,
+  contract: Contract,
+  { homes, metrics, onWrite }: OperatorsParts,
 ): Promise<void> {
   const { database } = expectStore(homes, home);
   const epoch = contract.epochOf(home);
-  const done = epoch === null ? null : contract.begin(home, tenant);
-  if (epoch === null || done === null) throw new NewerRule(null);
+  const done = contract.begin(home, tenant);
+  if (done === null) throw new NewerRule(null);
   try {
     const whose = { tenant, home, epoch };
     await database.inTenant(whose, (tx) => settleConflict(tx, whose, conflict));

@@ -5,7 +5,6 @@ import type { FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 import { Refusal } from '../errors.ts';
 import { problem, refusals, tenantHeader } from '../openapi.ts';
-import { tenantOf } from '../tenant.ts';
 
 const TICK_MS = 1_000;
 const MAX_MESSAGE_BYTES = 1_048_576;
@@ -29,6 +28,7 @@ export async function streamRoutes(app: FastifyInstance): Promise<void> {
   app.route({
     method: 'GET',
     url: '/ws',
+    config: { contract: { streams: true } },
     exposeHeadRoute: false,
     schema: {
       headers: tenantHeader,
@@ -37,10 +37,6 @@ export async function streamRoutes(app: FastifyInstance): Promise<void> {
         426: problem,
         ...refusals,
       },
-    },
-    onRequest: (request, _reply, done) => {
-      tenantOf(request);
-      done();
     },
     handler: () => {
       throw new Refusal('upgrade-required', 'GET /ws needs a WebSocket handshake');
@@ -66,13 +62,16 @@ function eventsRoute(app: FastifyInstance): void {
       ...refusals,
     },
   };
-  app.get('/events', { exposeHeadRoute: false, schema }, (request, reply) => {
-    tenantOf(request);
-    const stream = ticks();
-    open.add(stream);
-    stream.once('close', () => open.delete(stream));
-    return reply.type('text/event-stream').header('cache-control', 'no-store').send(stream);
-  });
+  app.get(
+    '/events',
+    { exposeHeadRoute: false, schema, config: { contract: { streams: true } } },
+    (_request, reply) => {
+      const stream = ticks();
+      open.add(stream);
+      stream.once('close', () => open.delete(stream));
+      return reply.type('text/event-stream').header('cache-control', 'no-store').send(stream);
+    },
+  );
 }
 
 /** One event now and one each second until the stream ends or its reader leaves. */

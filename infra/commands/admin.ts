@@ -11,6 +11,7 @@ const CHANGE_LIMIT_MS = 30_000;
 const OVERRULABLE: readonly string[] = [
   'target-up',
   'target-not-drained',
+  'standby-synced',
   'caught-up',
 ] satisfies SafetyRule[];
 

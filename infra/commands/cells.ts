@@ -20,6 +20,8 @@ export type CellRow = {
   /** How many of them are to be cut over, by where to. A router of an older release does not tell. */
   moving?: Record<string, number>;
   version: string | null;
+  /** What the neighbour says of its standby of the cell; null: nothing. A router of an older release does not tell. */
+  standby?: { state: string; lagSeconds: number | null } | null;
 };
 
 const HEAD = [
@@ -27,6 +29,7 @@ const HEAD = [
   'state',
   'served by',
   'neighbour',
+  'standby',
   'zone',
   'buckets',
   'epoch',
@@ -41,6 +44,7 @@ export function cellsText(cells: readonly CellRow[]): string {
     cell.phase === 'closing' ? `${cell.state}, closing` : cell.state,
     servers(cell),
     cell.neighbour ?? '-',
+    standbyText(cell),
     cell.zone ?? '-',
     bucketsText(cell),
     String(cell.epoch),
@@ -54,6 +58,12 @@ export function cellsText(cells: readonly CellRow[]): string {
 /** Both cells, where only a part of the tenants is away. */
 function servers({ id, target, share }: CellRow): string {
   return share === 0 || share === 100 ? target : `${id} ${100 - share} %, ${target} ${share} %`;
+}
+
+function standbyText({ standby = null }: CellRow): string {
+  if (standby === null) return '-';
+  const { state, lagSeconds } = standby;
+  return lagSeconds === null ? state : `${state}, ${Math.ceil(lagSeconds)} s behind`;
 }
 
 function bucketsText({ buckets, moving = {} }: CellRow): string {

@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '../..');
 
 /** Variables that this file decides: one left over in the user's shell would give every cell one database. */
 const DECIDED_HERE =
-  'CELL_ID DATA_DIR DATABASE_URL HOST PORT ADMIN_HOST ADMIN_PORT FLEET_FILE REDIS_URL REDIS_PREFIX ROUTER_ID'.split(
+  'CELL_ID CELL_TOKEN DATA_DIR DATABASE_URL NEIGHBOUR_DATABASE_URL STANDBY_OF HOST PORT ADMIN_HOST ADMIN_PORT FLEET_FILE REDIS_URL REDIS_PREFIX ROUTER_ID'.split(
     ' ',
   );
 
@@ -32,7 +32,8 @@ export function planCells(ports: readonly number[]): CellPlan[] {
 export function fleetFile(cells: readonly CellPlan[]): string {
   const fleet = {
     tenant: [{ header: 'x-tenant-id' }],
-    failover: { requires: 'none' },
+    // A neighbour without the home's data is no help; a cell that is alone has none.
+    failover: { requires: cells.length > 1 ? 'standby' : 'none' },
     cells: Object.fromEntries(cells.map(({ id, zone, url }) => [id, { origin: url, zone }])),
     generations: [{ add: cells.map(({ id }) => id) }],
   };
@@ -48,15 +49,20 @@ export function inheritedEnv(env: NodeJS.ProcessEnv): Record<string, string> {
   return passed;
 }
 
-/** How to run a cell. Its data is kept in `folder`, for as long as the fleet lives. */
-export function cellSpec(cell: CellPlan, folder: string, env: Record<string, string>): ChildSpec {
+/** How to run a cell. Its data is kept in `folder`, for as long as the fleet lives. `pair`: see `planPairs`. */
+export function cellSpec(
+  cell: CellPlan,
+  folder: string,
+  pair: Record<string, string>,
+  env: Record<string, string>,
+): ChildSpec {
   const dataDir = join(folder, cell.id);
   return {
     name: cell.id,
     kind: 'cell',
     command: process.execPath,
     args: [join(ROOT, 'cell-template/main.ts')],
-    env: { ...env, CELL_ID: cell.id, HOST: '127.0.0.1', PORT: String(cell.port), DATA_DIR: dataDir },
+    env: { ...env, ...pair, CELL_ID: cell.id, HOST: '127.0.0.1', PORT: String(cell.port), DATA_DIR: dataDir },
     url: cell.url,
     dataDir,
     isReady: () => answersOk(`${cell.url}/health`),
@@ -66,11 +72,10 @@ export function cellSpec(cell: CellPlan, folder: string, env: Record<string, str
 export type RouterPlan = { id: string; port: number; adminPort: number };
 export type SharedRedis = { url: string; prefix: string };
 
-/** How to run a router; without `redis` it uses the store in its own process. */
+/** How to run a router; without `redis` it uses the store in its own process. `token`: what cells know it by. */
 export function routerSpec(
   router: RouterPlan,
-  fleetPath: string,
-  redis: SharedRedis | undefined,
+  { fleetPath, redis, token }: { fleetPath: string; redis: SharedRedis | undefined; token: string },
   env: Record<string, string>,
 ): ChildSpec {
   return {
@@ -86,6 +91,7 @@ export function routerSpec(
       ADMIN_HOST: '127.0.0.1',
       ADMIN_PORT: String(router.adminPort),
       FLEET_FILE: fleetPath,
+      CELL_TOKEN: token,
       ROUTER_ID: router.id,
       ...(redis === undefined ? {} : { REDIS_URL: redis.url, REDIS_PREFIX: redis.prefix }),
     },

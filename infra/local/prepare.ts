@@ -8,6 +8,7 @@ import { socketPath } from './control.ts';
 import { removeFolders } from './leftovers.ts';
 import type { Options } from './options.ts';
 import { cellSpec, fleetFile, inheritedEnv, planCells, routerSpec, type RouterPlan } from './plan.ts';
+import { planPairs } from './pairs.ts';
 import { nextFree } from './ports.ts';
 import { markOf } from './process-mark.ts';
 import type { Entry } from './registry.ts';
@@ -38,13 +39,15 @@ export async function prepare(
     // Others may pass through it, as the PostgreSQL of a cell does that root started: it runs under another uid.
     chmodSync(folder, 0o711);
     const fleetPath = join(folder, 'fleet.yaml');
-    writeFileSync(fleetPath, fleetFile(cells));
+    const fleetText = fleetFile(cells);
+    writeFileSync(fleetPath, fleetText);
+    const { token, envOf } = await planPairs(fleetText, folder);
     const store = await planStore(choice, folder, process.env);
     const env = inheritedEnv(process.env);
     const specs = [
       ...store.specs,
-      ...cells.map((cell) => cellSpec(cell, folder, env)),
-      ...routers.map((router) => routerSpec(router, fleetPath, store.shared, env)),
+      ...cells.map((cell) => cellSpec(cell, folder, envOf(cell.id), env)),
+      ...routers.map((router) => routerSpec(router, { fleetPath, redis: store.shared, token }, env)),
     ];
     const dataDirs = specs.flatMap(({ dataDir }) => dataDir ?? []);
     const { port, adminPort } = options;

@@ -26,16 +26,19 @@ export type CellRow = {
   opinion: string;
 };
 
+/** What has routers that may be asked. */
+type Routed = Pick<HandoverFleet, 'routers'>;
+
 const LIMIT_MS = 60_000;
 /** The newest events of a play are among these. */
 const EVENTS = 500;
 
 /** The routers whose processes run. */
-export function runningRouters({ routers }: HandoverFleet): RunningRouter[] {
+export function runningRouters({ routers }: Routed): RunningRouter[] {
   return routers.filter(({ child }) => child.running);
 }
 
-export function firstRouter(fleet: HandoverFleet): RunningRouter {
+export function firstRouter(fleet: Routed): RunningRouter {
   const [router] = runningRouters(fleet);
   if (router === undefined) throw new Error('no router runs');
   return router;
@@ -63,7 +66,7 @@ export async function untilRow(
 }
 
 /** Nobody is away, nothing is under way, and every router finds every cell up. */
-export async function untilCalm(fleet: HandoverFleet): Promise<void> {
+export async function untilCalm(fleet: Routed): Promise<void> {
   const isCalm = ({ state, phase, share, pins, opinion }: CellRow): boolean =>
     state === 'serving' && phase === 'open' && share === 0 && pins === 0 && opinion === 'up';
   await until(

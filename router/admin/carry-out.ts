@@ -13,6 +13,7 @@ export const WHY: Readonly<Record<ChangeRefusal['refused'] | 'other-fleets', str
   'target-away': "The neighbour's own tenants are at this cell.",
   'target-down': 'The cell that would gain tenants is not up.',
   'target-drained': 'The neighbour is drained.',
+  'no-standby': 'The neighbour has no synced standby of this cell.',
   'not-caught-up': 'The home lacks some of what its neighbour has written meanwhile.',
   'already-away': 'All tenants of the cell are away already, or they are on their way home.',
   'handover-under-way': 'Another handover of this cell is under way.',

@@ -52,6 +52,7 @@ async function cutOver(
     .filter(({ home }) => body.from === undefined || home === body.from)
     .sort((a, b) => (a.home < b.home ? -1 : 1));
   const { to, reason, owner = actor, override } = body;
+  const { requiresStandby } = fleets.active;
   const changes = parted.map(({ home, moving }) => (): Change => ({
     home,
     neighbour: placement.neighbourOf(home),
@@ -63,6 +64,7 @@ async function cutOver(
     owner,
     expiresInMs: 0,
     handoverMs: config.HANDOVER_MS,
+    requiresStandby,
     override,
   }));
   const answer = await carryOutEach(reply, { monitor, store }, changes);

@@ -24,6 +24,8 @@ export function describeCells(fleet: Fleet, monitor: Monitor) {
       pins: Object.keys(record.pins).length,
       since: isoTime(record.since),
       cause: record.cause,
+      /** What its neighbour says of its standby of it, as against what the quorum found. */
+      standby: monitor.standbyOf(id),
       buckets: buckets.get(id)?.owned ?? 0,
       /** How many of them are to be cut over, by the cell that they are to go to. */
       moving: buckets.get(id)?.moving ?? {},

@@ -59,6 +59,7 @@ async function pin(
       owner,
       expiresInMs: 'expiresIn' in body ? body.expiresIn * 1000 : 0,
       handoverMs: config.HANDOVER_MS,
+      requiresStandby: fleets.active.requiresStandby,
       override,
     },
   );

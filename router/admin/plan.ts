@@ -75,7 +75,8 @@ function planNow({ fleets, monitor }: PlanParts, { loads, routers }: Measured) {
     cells: placement.cells,
     declared,
     bucketsOf: (cell) => buckets.get(cell)?.owned ?? 0,
-    standingOf: (cell) => standings.get(cell) ?? { neighbour: null, target: cell, share: 0, down: false },
+    standingOf: (cell) =>
+      standings.get(cell) ?? { neighbour: null, target: cell, share: 0, down: false, lacksStandby: false },
     loads,
   });
   return {
@@ -89,7 +90,8 @@ function standingsOf({ placement }: Fleet, monitor: Monitor): Map<string, Standi
   return new Map(
     placement.cells.map((cell) => {
       const { neighbour, target, share } = monitor.recordOf(cell);
-      return [cell, { neighbour, target, share, down: monitor.opinionOf(cell) === 'down' }];
+      const down = monitor.opinionOf(cell) === 'down';
+      return [cell, { neighbour, target, share, down, lacksStandby: monitor.lacksStandby(cell) }];
     }),
   );
 }

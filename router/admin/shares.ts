@@ -79,6 +79,7 @@ async function setShare(
       owner,
       expiresInMs: 'expiresIn' in body ? body.expiresIn * 1000 : 0,
       handoverMs: config.HANDOVER_MS,
+      requiresStandby: fleets.active.requiresStandby,
       override,
     },
   );
@@ -90,9 +91,11 @@ async function failOver(
   { home, actor, body, reply }: Asked<StayBody>,
 ): Promise<FastifyReply> {
   const { reason, owner, expiresIn, override } = body;
-  const neighbour = fleets.active.placement.neighbourOf(home);
+  const { placement, requiresStandby } = fleets.active;
+  const neighbour = placement.neighbourOf(home);
   try {
-    const wish = { home, neighbour, actor, reason, owner, expiresInMs: expiresIn * 1000, override };
+    const ends = { owner, expiresInMs: expiresIn * 1000 };
+    const wish = { home, neighbour, actor, reason, ...ends, requiresStandby, override };
     const answer = await store.failOver(wish);
     if (!('record' in answer)) return refuse(reply, answer);
     // This router acts on it now; the others hear of it as of any verdict.

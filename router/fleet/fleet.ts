@@ -54,4 +54,6 @@ export type Fleet = {
   /** Longest path first. */
   routes: readonly Route[];
   rates: Rates;
+  /** Tenants go to a neighbour only where its standby of their home is synced. */
+  requiresStandby: boolean;
 };

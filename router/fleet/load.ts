@@ -61,6 +61,7 @@ export function parseFleet(text: string, folder: string): Fleet {
     placement: buildPlacement(history),
     routes: toRoutes(file),
     rates: toRates(file.rateLimit, rates),
+    requiresStandby: file.failover.requires === 'standby',
   };
 }
 

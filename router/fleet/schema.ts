@@ -186,7 +186,7 @@ export const fleetSchema = strict(
       .min(1, 'empty (allowed: at least one source)')
       .default(() => [{ header: 'x-tenant-id', trusted: false }]),
     failover: strict({
-      requires: z.literal('none', 'not available (allowed: none)').default('none'),
+      requires: z.enum(['none', 'standby'], 'not a requirement (allowed: none, standby)').default('none'),
     }).prefault({}),
     allowSharedNeighbour: flag.default(false),
     cells: z.record(cellName, cell, 'missing or not a mapping (allowed: name: { origin, … })'),

@@ -9,6 +9,7 @@ import type { Holds } from './holds.ts';
 const NOBODY_UP = 'Neither its cell nor the neighbour is up.';
 const HELD_BACK: Record<Exclude<HeldWhy, 'warming-up'>, string> = {
   'no-target': NOBODY_UP,
+  'no-standby': 'Its failover is held back: the neighbour has no synced standby of its cell.',
   budget: 'Its failover is held back: too many cells are away already.',
   'suspect-release': 'Its failover is held back: a new release is to blame.',
 };

@@ -14,6 +14,7 @@ import { Confirmations } from './confirmations.ts';
 import { DeathWatch } from './cells/death-watch.ts';
 import type { OpinionState } from './cells/opinion.ts';
 import type { ProbeResult } from './cells/probe.ts';
+import { Standbys, type Standby } from './cells/standbys.ts';
 import { QuarantineList } from './quarantine-list.ts';
 import type { Held, HeldWhy, HealthRecord, Vote } from './record.ts';
 import { Rules } from './rules/rules.ts';
@@ -36,6 +37,7 @@ export class Monitor {
   readonly #confirmations: Confirmations;
   readonly #counts = new BucketCounts();
   readonly #deaths: DeathWatch;
+  readonly #standbys: Standbys;
   readonly #cells = new Map<string, WatchedCell>();
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
@@ -59,6 +61,7 @@ export class Monitor {
       names,
       log,
     });
+    this.#standbys = new Standbys(this.#rules.view);
     this.#deaths = new DeathWatch(lossMs(config), (cell) => this.#inside(cell));
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
@@ -246,6 +249,17 @@ export class Monitor {
     return this.#cells.get(cell)?.clock.nowMs ?? steadyNow();
   }
 
+  /** What the home's neighbour in force says of its standby of it; null: it told of none, or there is no neighbour. */
+  standbyOf(home: string): Standby | null {
+    const { neighbour } = this.recordOf(home);
+    return neighbour === null ? null : this.#standbys.of(neighbour, home);
+  }
+
+  /** Whether the home's neighbour lacks the standby that the fleet in force requires, as far as this router knows. */
+  lacksStandby(home: string): boolean {
+    return this.#fleets.active.requiresStandby && this.standbyOf(home)?.state !== 'synced';
+  }
+
   /** Whether the cell has more than it can carry. */
   isPressed(cell: string): boolean {
     return this.#cells.get(cell)?.pressed ?? false;
@@ -313,17 +327,19 @@ export class Monitor {
     if (REDIS_DOWN_POLICY !== 'local' || !this.#beats.lost) return null;
     if ((this.knowledgeAgeMs ?? Number.POSITIVE_INFINITY) < REDIS_DOWN_LOCAL_MS) return null;
     const { neighbour } = this.recordOf(home);
-    if (neighbour === null || this.opinionOf(neighbour) !== 'up') return null;
+    if (neighbour === null || this.opinionOf(neighbour) !== 'up' || this.lacksStandby(home)) return null;
     // A fenced cell refuses tenants that no rule gave it: asking it would be in vain.
     return this.#rules.isFenced(neighbour) ? null : neighbour;
   }
 
   #watchCells(fleet: Fleet): void {
     this.#rules.view.setPlacement(fleet.placement);
+    this.#standbys.setPlacement(fleet.placement);
     const wanted = new Set(fleet.placement.cells);
     for (const [id, watched] of this.#cells) {
       if (wanted.has(id) && fleet.cells.get(id)?.origin === watched.origin) continue;
       this.#cells.delete(id);
+      this.#standbys.forget(id);
       void watched.stop();
     }
     for (const id of wanted) {
@@ -361,6 +377,7 @@ export class Monitor {
     // One that was found ill before turns out to be dead.
     if (this.#deaths.look(cell)) this.#beats.soon();
     if (told !== null) {
+      this.#standbys.hear(id, told.standbys);
       this.#rules.hear(id, told.rules);
       this.#rules.reconcile(id, origin, told.epochs);
     }
@@ -369,10 +386,18 @@ export class Monitor {
     for (const listener of this.#probeListeners) listener(id, ok);
   }
 
+  /** Told whatever the fleet requires: a file that begins to require it finds all that is known. */
+  #withStandbys(cell: string, vote: Vote): Vote {
+    if (vote.opinion === 'down') return vote;
+    const standbys = this.#standbys.syncedAt(cell);
+    return standbys.length === 0 ? vote : { ...vote, standbys };
+  }
+
   #message(): Message {
     const votes: Record<string, Vote> = {};
-    for (const [id, { vote }] of this.#cells) if (vote !== undefined) votes[id] = vote;
-    const { placement, cells } = this.#fleets.active;
+    for (const [id, { vote }] of this.#cells)
+      if (vote !== undefined) votes[id] = this.#withStandbys(id, vote);
+    const { placement, cells, requiresStandby } = this.#fleets.active;
     const weights = this.#counts.lately(placement, this.#rules.view.moves, this);
     const accusations = this.#deaths.pending;
     return {
@@ -390,6 +415,7 @@ export class Monitor {
       neighbourLostMs: this.#config.NEIGHBOUR_LOST_MS,
       maxFailedOver: this.#config.MAX_FAILED_OVER,
       handoverMs: this.#config.HANDOVER_MS,
+      requiresStandby,
       fleetInForce: this.#fleets.loadedDigest === this.#fleets.active.digest,
       confirmations: this.#confirmations.told,
       ...(accusations === undefined ? {} : { accusations }),

@@ -95,17 +95,17 @@ export type Evidence = 'unreachable' | 'self-declared' | 'failing';
 /**
  * One machine's opinion of one cell, with its reason in words (no addresses, no secrets).
  * `caughtUp` is the cell's own word that it has all that was written at its neighbour; a cell without that word leaves
- * it out. `suspect: 'release'`: it began to fail right after its version changed.
+ * it out. `standbys`: the homes that it is a neighbour of and whose synced standby it has; absent: none. `suspect: 'release'`: it began to fail right after its version changed.
  */
 export type Vote =
-  | { opinion: 'up'; caughtUp?: boolean }
+  | { opinion: 'up'; caughtUp?: boolean; standbys?: readonly string[] }
   | { opinion: 'down'; evidence: Evidence; reason: string; suspect?: 'release' };
 
 /**
  * Why a home that is down stays where it is: too many are away already (`budget`), its neighbour can not stand in
- * (`no-target`), a new release is to blame (`suspect-release`), or the machines are not all heard yet (`warming-up`).
+ * (`no-target`) or has no synced standby of it, where the fleet requires one (`no-standby`), a new release is to blame (`suspect-release`), or the machines are not all heard yet (`warming-up`).
  */
-export type HeldWhy = 'budget' | 'no-target' | 'suspect-release' | 'warming-up';
+export type HeldWhy = 'budget' | 'no-target' | 'no-standby' | 'suspect-release' | 'warming-up';
 
 export type Held = { home: string; why: HeldWhy };
 

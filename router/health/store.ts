@@ -59,6 +59,8 @@ export type Beat = {
   maxFailedOver: number;
   /** `HANDOVER_MS`: how long a handover may be closing. */
   handoverMs: number;
+  /** `failover.requires: standby` of the file that is in force here. */
+  requiresStandby: boolean;
   /** Whether the file of `fleetDigest` is in force here: `homes` are those of the fleet in force. */
   fleetInForce: boolean;
   /** How far this machine is with each handover that it knows of. */
@@ -142,15 +144,18 @@ export type FailOver = {
   owner: string;
   /** After this it ends by itself. */
   expiresInMs: number;
+  /** By the fleet file: the neighbour's standby of the home is to be synced. */
+  requiresStandby: boolean;
   /** Safety rules that the operator overrules, by name. */
   override: readonly string[];
 };
 
 /**
  * `target-up`: the cell that gains tenants is up by majority · `target-not-drained`: nobody emptied it on purpose ·
+ * `standby-synced`: a neighbour that gains tenants has a synced standby of their home, where the fleet requires one ·
  * `caught-up`: a home that takes tenants back has all that its neighbour wrote.
  */
-export type SafetyRule = 'target-up' | 'target-not-drained' | 'caught-up';
+export type SafetyRule = 'target-up' | 'target-not-drained' | 'standby-synced' | 'caught-up';
 
 /**
  * `not-found`: no live machine has heard of the home · `target-away`: the neighbour's own tenants are at the home.
@@ -158,7 +163,7 @@ export type SafetyRule = 'target-up' | 'target-not-drained' | 'caught-up';
  */
 export type FailOverRefusal =
   | { refused: 'not-found' | 'no-neighbour' | 'target-away'; rule: null }
-  | { refused: 'target-down' | 'target-drained'; rule: SafetyRule };
+  | { refused: 'target-down' | 'target-drained' | 'no-standby'; rule: SafetyRule };
 
 /** What is to change, on purpose, by a handover. */
 export type Wish =
@@ -182,6 +187,8 @@ export type Change = {
   /** After this a share, or a pin, ends by itself. */
   expiresInMs: number;
   handoverMs: number;
+  /** By the fleet file: a neighbour that gains tenants is to have a synced standby of their home. */
+  requiresStandby: boolean;
   /** Safety rules that are overruled, by name. */
   override: readonly string[];
 };
@@ -209,7 +216,7 @@ export type ChangeRefusal =
         | 'too-many-moves';
       rule: null;
     }
-  | { refused: 'target-down' | 'target-drained' | 'not-caught-up'; rule: SafetyRule };
+  | { refused: 'target-down' | 'target-drained' | 'no-standby' | 'not-caught-up'; rule: SafetyRule };
 
 export type ChangeListener = (
   records: HealthRecord[],

@@ -52,9 +52,12 @@ export class HealthView {
     return epoch > (this.#records.get(home)?.epoch ?? 0);
   }
 
-  /** Whether anything was ever told of this home; if not, it has only ever served itself as far as is known. */
+  /**
+   * Whether anything was ever told of this home; if not, it has only ever served itself as far as is known. A record of the
+   * first epoch says no more than that, and who its neighbour is.
+   */
   knows(home: string): boolean {
-    return this.#records.has(home);
+    return (this.#records.get(home)?.epoch ?? 1) > 1;
   }
 
   /** From now on a home without a record is one to which nothing ever happened: all records were told. */

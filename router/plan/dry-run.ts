@@ -123,6 +123,7 @@ function pictureAfter(
       target: cell,
       share: 0,
       down: false,
+      lacksStandby: false,
     }),
     loads,
   };

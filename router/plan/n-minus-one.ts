@@ -5,8 +5,11 @@ import type { HealthRecord } from '../health/record.ts';
 import { add, NO_LOAD, percentOf, plus, times } from './loads.ts';
 import { violationsOf, type Violation } from './violations.ts';
 
-/** How a cell stands now: by its record, and whether it is found down. */
-export type Standing = Pick<HealthRecord, 'neighbour' | 'target' | 'share'> & { down: boolean };
+/** How a cell stands now: by its record, whether it is found down, and whether its neighbour lacks a standby that is required. */
+export type Standing = Pick<HealthRecord, 'neighbour' | 'target' | 'share'> & {
+  down: boolean;
+  lacksStandby: boolean;
+};
 
 /** A fleet at one moment. */
 export type Picture = {
@@ -47,7 +50,7 @@ export function planRows(picture: Picture): PlanRow[] {
   const zones = new Set(picture.cells.map((cell) => zoneOf(picture, cell)));
   const afterLoss = { measured: loadIfLost(picture), byWeights: loadIfLostByWeights(picture) };
   return picture.cells.map((cell) => {
-    const { neighbour, share } = picture.standingOf(cell);
+    const { neighbour, share, lacksStandby } = picture.standingOf(cell);
     const measured = neighbour === null ? null : afterLoss.measured(cell, neighbour);
     const row = {
       cell,
@@ -64,7 +67,7 @@ export function planRows(picture: Picture): PlanRow[] {
     };
     const standing = neighbour === null ? null : picture.standingOf(neighbour);
     const sameZone = neighbour !== null && zones.size > 1 && zoneOf(picture, neighbour) === row.zone;
-    return { ...row, violations: violationsOf(row, standing, sameZone) };
+    return { ...row, violations: violationsOf(row, standing, { sameZone, lacksStandby }) };
   });
 }
 

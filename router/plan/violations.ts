@@ -8,6 +8,8 @@ export type Rule =
   | 'neighbour-down'
   /** The neighbour's own tenants are at its neighbour: failover never chains. */
   | 'neighbour-away'
+  /** The neighbour has no synced standby of it, and the fleet requires one. */
+  | 'no-standby'
   /** One zone's loss takes both, though there are others. */
   | 'same-zone'
   /** The neighbour would have more than it can carry, by the load that was measured. */
@@ -24,11 +26,14 @@ export type Rule =
 /** `cell`: which one's loss it concerns; null: none alone. */
 export type Violation = { cell: string | null; rule: Rule; detail: string };
 
-/** `neighbour`: how the neighbour stands; null: there is none. `sameZone`: it is in this cell's, and there are others. */
+/**
+ * `neighbour`: how the neighbour stands; null: there is none. `sameZone`: it is in this cell's, and there are others.
+ * `lacksStandby`: of this cell, and one is required.
+ */
 export function violationsOf(
   { cell, zone, neighbour: name, percent }: Omit<PlanRow, 'violations'>,
   neighbour: Standing | null,
-  sameZone: boolean,
+  { sameZone, lacksStandby }: { sameZone: boolean; lacksStandby: boolean },
 ): Violation[] {
   if (name === null || neighbour === null) {
     return [{ cell, rule: 'no-neighbour', detail: 'nobody stands in for it' }];
@@ -36,6 +41,7 @@ export function violationsOf(
   const found: [boolean, Rule, string][] = [
     [neighbour.down, 'neighbour-down', `${name} is down itself`],
     [neighbour.target !== name, 'neighbour-away', `the tenants of ${name} are at ${neighbour.target}`],
+    [lacksStandby, 'no-standby', `${name} has no synced standby of it`],
     [sameZone, 'same-zone', `${name} is in ${zone ?? 'no zone'} too, and there are others`],
     [(percent ?? 0) > 100, 'over-capacity', `${name} would need ${inWords(percent)} % of its capacity`],
   ];

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Role } from '../choose-cell.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Holds } from '../forward/holds.ts';
+import type { Standby } from '../health/cells/standbys.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Lanes } from '../lanes.ts';
 import type { RateLimits } from '../rate-limits.ts';
@@ -120,6 +121,32 @@ export class Metrics {
     this.#gauge('cellgate_home_epoch', 'The epoch of a home by the record in force.', ['home'], (gauge) => {
       for (const home of fleets.active.placement.cells) gauge.set({ home }, monitor.recordOf(home).epoch);
     });
+    this.#gauge(
+      'cellgate_standby_state',
+      "The standby of a home at its neighbour in force, by that cell's own word: 1 on the state it is in, absent where it tells of none.",
+      ['home', 'state'],
+      (gauge) => {
+        for (const [home, { state }] of standbysOf(monitor, fleets)) gauge.set({ home, state }, 1);
+      },
+    );
+    this.#gauge(
+      'cellgate_standby_lag_seconds',
+      'How far the standby of a home was behind at its last contact with it; absent where its cell does not tell.',
+      ['home'],
+      (gauge) => {
+        for (const [home, { lagSeconds }] of standbysOf(monitor, fleets))
+          if (lagSeconds !== null) gauge.set({ home }, lagSeconds);
+      },
+    );
+    this.#gauge(
+      'cellgate_standby_lag_bytes',
+      'How much the standby of a home lacked at its last contact with it; absent where its cell does not tell.',
+      ['home'],
+      (gauge) => {
+        for (const [home, { lagBytes }] of standbysOf(monitor, fleets))
+          if (lagBytes !== null) gauge.set({ home }, lagBytes);
+      },
+    );
     this.#gauge('cellgate_home_buckets', 'Buckets whose home is this cell.', ['home'], (gauge) => {
       for (const [home, { owned }] of monitor.buckets) gauge.set({ home }, owned);
     });
@@ -298,4 +325,12 @@ export class Metrics {
       },
     });
   }
+}
+
+/** Each home whose neighbour tells of its standby. */
+function standbysOf(monitor: Monitor, fleets: FleetHolder): [home: string, Standby][] {
+  return fleets.active.placement.cells.flatMap((home): [string, Standby][] => {
+    const standby = monitor.standbyOf(home);
+    return standby === null ? [] : [[home, standby]];
+  });
 }

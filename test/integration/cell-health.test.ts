@@ -40,6 +40,9 @@ test('a healthy cell says who it is and that its database answered', async () =>
     checks: {
       database: { status: expect.stringMatching(/^(ok|degraded)$/), latencyMs: expect.any(Number) },
     },
+    standbys: {},
+    epochs: { 'cell-a': 1 },
+    rules: { 'cell-a': expect.objectContaining({ home: 'cell-a', epoch: 1 }) },
   });
 });
 

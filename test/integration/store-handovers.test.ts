@@ -19,7 +19,17 @@ const { stores } = bothStores();
 function changeTo(wish: Wish, more: Partial<Change> = {}): Change {
   const [home, neighbour, cause] = ['cell-a', 'cell-b', 'operator'] as const;
   const said = { actor: 'ada', reason: 'disk "swap"', owner: 'core', expiresInMs: 60_000 };
-  return { home, neighbour, wish, cause, ...said, handoverMs: HANDOVER_MS, override: [], ...more };
+  return {
+    home,
+    neighbour,
+    wish,
+    cause,
+    ...said,
+    handoverMs: HANDOVER_MS,
+    requiresStandby: false,
+    override: [],
+    ...more,
+  };
 }
 
 const share = (percent: number): Wish => ({ kind: 'share', percent });

@@ -20,6 +20,7 @@ const WISH: FailOver = {
   reason: 'disk "swap"',
   owner: 'core',
   expiresInMs: 60_000,
+  requiresStandby: false,
   override: [],
 };
 

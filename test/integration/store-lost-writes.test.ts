@@ -16,6 +16,7 @@ const WISH: FailOver = {
   reason: 'test',
   owner: 'core',
   expiresInMs: 60_000,
+  requiresStandby: false,
   override: [],
 };
 const DRAIN: Change = {

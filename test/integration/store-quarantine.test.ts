@@ -190,6 +190,7 @@ describe.each(stores)('the %s store', (kind, make) => {
       neighbourLostMs: 30_000,
       maxFailedOver: 0.34,
       handoverMs: 2_000,
+      requiresStandby: false,
       fleetInForce: true,
       confirmations: {},
       refused: [],

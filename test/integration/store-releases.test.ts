@@ -16,6 +16,7 @@ const WISH = {
   reason: '',
   owner: '',
   expiresInMs: 0,
+  requiresStandby: false,
   override: [],
 };
 

@@ -4,7 +4,7 @@ import { Client, type QueryResultRow } from 'pg';
 import { migrate } from '../../cell-template/migrate.ts';
 import type { RunningCell } from './cell.ts';
 
-const MIGRATIONS = join(import.meta.dirname, '../../cell-template/migrations');
+export const MIGRATIONS = join(import.meta.dirname, '../../cell-template/migrations');
 
 /** The URL of the cell's own database, as its superuser. */
 export function databaseUrl({ dataDir }: Pick<RunningCell, 'dataDir'>, database = 'postgres'): string {

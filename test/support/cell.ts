@@ -8,6 +8,8 @@ import { text } from 'node:stream/consumers';
 import { stopDatabase } from '../../cell-template/postgres/embedded.ts';
 import { freePort } from './ports.ts';
 import { childEnv } from '../../loadtest/rig/child-env.ts';
+import type { Rule } from '../../router/health/record.ts';
+import { ruleOf } from './rules.ts';
 import { until } from './wait.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -22,6 +24,8 @@ export type StartOptions = {
   port?: number;
   /** Added to the environment of the cell, which otherwise holds only PATH and the cell's own variables. */
   env?: Record<string, string>;
+  /** Brought to it once it listens, as a router would; default: it serves all of its own tenants. null: it serves nobody. */
+  rule?: Rule | null;
   /** The user to run as; only root may ask for another one. */
   uid?: number;
 };
@@ -66,11 +70,31 @@ export async function startCell(options: StartOptions): Promise<RunningCell> {
     const port = Number(await Promise.race([listeningPort(child, output), endedEarly(gone)]));
     const url = `http://127.0.0.1:${port}`;
     await until('the cell is healthy', async () => (await fetch(`${url}/health`)).ok);
+    const { rule = ruleOf(options.id, { neighbour: null }) } = options;
+    if (rule !== null) await bringRule(url, rule, options.env?.['CELL_TOKEN']);
     return { url, port, pid: child.pid ?? 0, process: child, dataDir, output, kill, stop };
   } catch (error) {
     await stop();
     throw new Error(`cell ${options.id} did not start; it wrote: ${output()}`, { cause: error });
   }
+}
+
+/** Brings a rule as a router does, and answers what the cell says. Rejects when it does not take it. */
+export async function bringRule(
+  url: string,
+  rule: Rule,
+  token?: string,
+): Promise<{ epoch: number; position?: string }> {
+  const answer = await fetch(`${url}/.cellgate/serving`, {
+    method: 'PUT',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(rule),
+  });
+  if (!answer.ok) throw new Error(`the rule was answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as { epoch: number; position?: string };
 }
 
 /** Runs a cell that is expected to end by itself, and answers how. */

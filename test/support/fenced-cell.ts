@@ -19,6 +19,8 @@ export type FencedCell = StubCell & {
   beforeTaking: (rule: Rule) => Promise<void> | void;
   /** Has it know these rules, as if it had been brought them before. */
   show(known: readonly Rule[]): void;
+  /** Has its health say this, too. */
+  say(more: Readonly<Record<string, unknown>>): void;
   /** As after a restart: it knows no rules. */
   forget(): void;
 };
@@ -62,6 +64,10 @@ export async function startFencedCell(id: string, token: string | null = null): 
     position: null,
     beforeTaking: () => undefined,
     show,
+    say: (more: Readonly<Record<string, unknown>>) => {
+      Object.assign(plain, more);
+      showRules();
+    },
     forget: () => show([]),
   });
   return fenced;

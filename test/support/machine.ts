@@ -4,6 +4,8 @@ import type { Beat, BeatReply, Confirmation, Store } from '../../router/health/s
 import type { QuarantineEntry } from '../../router/health/verdicts/quarantine.ts';
 
 export const UP = { opinion: 'up' } satisfies Vote;
+/** Up, with a synced standby of each of these homes. */
+export const syncedOf = (...homes: string[]): Vote => ({ ...UP, standbys: homes });
 export const DOWN = { opinion: 'down', evidence: 'unreachable', reason: 'connection refused' } satisfies Vote;
 export const SELF_DECLARED = {
   opinion: 'down',
@@ -31,7 +33,10 @@ export function awayRecord(home: string, neighbour: string, epoch: number): Heal
   };
 }
 
-export type MachineSetting = Pick<Beat, 'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver' | 'handoverMs'>;
+export type MachineSetting = Pick<
+  Beat,
+  'minDwellMs' | 'neighbourLostMs' | 'maxFailedOver' | 'handoverMs' | 'requiresStandby'
+>;
 
 /**
  * What a machine says of the handovers that it has heard of. `ready`: it holds the requests, and the cells took the rule ·
@@ -83,6 +88,7 @@ export function machineOf(
         neighbourLostMs: 30_000,
         maxFailedOver: 0.34,
         handoverMs: 2_000,
+        requiresStandby: false,
         confirmations: confirmationsOf(records.values(), machine.confirming),
         refused,
         ...(machine.accusations === undefined ? {} : { accusations: machine.accusations }),

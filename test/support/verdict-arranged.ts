@@ -34,8 +34,18 @@ export const pinnedOrCutOver: Arbitrary<Operated> = record({ like: wished, wish:
   ({ like, wish }) => ({ ...like, wish, handoverMs: 4_000 }),
 );
 
+/** All machines bring another file in force. */
+export const anotherFile: Operated[] = ROUTERS.map((router) => {
+  return { kind: 'load', router, fleet: 1, inForce: true };
+});
+
 /** The second cell's tenants are away when all machines bring another file in force. */
 export const awayThenNewFile: Operated[] = [
-  { kind: 'fail-over', home: 'cell-b', expiresInMs: 2_000, override: ['target-up', 'target-not-drained'] },
-  ...ROUTERS.map((router): Operated => ({ kind: 'load', router, fleet: 1, inForce: true })),
+  {
+    kind: 'fail-over',
+    home: 'cell-b',
+    expiresInMs: 2_000,
+    override: ['target-up', 'target-not-drained', 'standby-synced'],
+  },
+  ...anotherFile,
 ];

@@ -2,7 +2,7 @@
 import { array, constantFrom, integer, oneof, record, type Arbitrary } from 'fast-check';
 import type { Vote } from '../../router/health/record.ts';
 import type { Refusals } from '../../router/health/store.ts';
-import { DOWN, SELF_DECLARED, UP, type Confirming } from './machine.ts';
+import { DOWN, SELF_DECLARED, UP as BARE, type Confirming } from './machine.ts';
 
 export const CELLS = ['cell-a', 'cell-b', 'cell-c', 'cell-d', 'cell-e'];
 export const ROUTERS = ['r1', 'r2', 'r10'];
@@ -24,12 +24,17 @@ export type Beaten = {
   afterMs: number;
 };
 
+/** With a synced standby of whatever home it may be the neighbour of, and with some of them or none. */
+const UP: Vote = { opinion: 'up', standbys: CELLS };
+const UNSYNCED: Vote[] = [BARE, { opinion: 'up', standbys: ['cell-a', 'cell-x'] }];
+
 const FAILING = { opinion: 'down', evidence: 'failing', reason: 'gateway errors' } satisfies Vote;
-const LAGGING: Vote = { opinion: 'up', caughtUp: false };
+const LAGGING: Vote = { ...UP, caughtUp: false };
 const VOTES: Vote[] = [
   UP,
   UP,
-  { opinion: 'up', caughtUp: true },
+  { ...UP, caughtUp: true },
+  ...UNSYNCED,
   LAGGING,
   DOWN,
   DOWN,
@@ -40,7 +45,7 @@ const VOTES: Vote[] = [
   SELF_DECLARED,
 ];
 
-const common = constantFrom<Vote>(UP, UP, UP, DOWN, DOWN, LAGGING, SELF_DECLARED);
+const common = constantFrom<Vote>(UP, UP, UP, DOWN, DOWN, LAGGING, SELF_DECLARED, BARE);
 /** All cells, and some of them. */
 const votesOfAll = record(Object.fromEntries(CELLS.map((cell) => [cell, common])));
 const votesOfSome = array(record({ cell: constantFrom(...CELLS), vote: constantFrom(...VOTES) }), {
@@ -117,7 +122,7 @@ export const calm: Arbitrary<Beaten[]> = array(
 /** One cell, at times two, is not well for one to three rounds. */
 export const trouble: Arbitrary<Beaten[]> = record({
   cells: array(constantFrom(...CELLS.slice(0, 3)), { minLength: 1, maxLength: 2 }),
-  vote: constantFrom<Vote>(DOWN, DOWN, DOWN, SELF_DECLARED, LAGGING, LAGGING),
+  vote: constantFrom<Vote>(DOWN, DOWN, DOWN, SELF_DECLARED, LAGGING, LAGGING, ...UNSYNCED),
   rounds: integer({ min: 1, max: 3 }),
   everyMs: constantFrom(20, 300, 900),
 }).map(({ cells, vote, rounds, everyMs }) => {
@@ -127,6 +132,9 @@ export const trouble: Arbitrary<Beaten[]> = record({
 
 /** All cells are up, and none has caught up with what its neighbour wrote. */
 export const lagging: Beaten[] = orderly(Object.fromEntries(CELLS.map((cell) => [cell, LAGGING])), [], 300);
+
+/** All cells are up, and none has a synced standby. */
+export const unsynced: Beaten[] = orderly(Object.fromEntries(CELLS.map((cell) => [cell, BARE])), [], 300);
 
 /** All machines hear of a handover, and confirm it. */
 export const quick: Beaten[] = [20, 100].flatMap((everyMs) => orderly({}, [], everyMs));

@@ -61,8 +61,20 @@ function endOfPin(record: HealthRecord, tenant: string, situation: Situation): D
   const [from, to] = [servedBy(record, tenant), servedBy({ ...record, pins }, tenant)];
   if (from === to) return { kind: 'unpin', tenant, moves: false };
   const able = situation.is('up', from) && situation.is('up', to);
-  const caughtUp = to !== record.home || situation.hasCaughtUp(record.home);
-  return able && caughtUp ? { kind: 'unpin', tenant, moves: true } : null;
+  const ready =
+    to === record.home ? situation.hasCaughtUp(to) : !isStandbyLacking(to ?? '', record.home, situation);
+  return able && ready ? { kind: 'unpin', tenant, moves: true } : null;
+}
+
+function isStandbyLacking(cell: string, home: string, situation: Situation): boolean {
+  return situation.asking.requiresStandby && !situation.hasStandby(cell, home);
+}
+
+/** Whether a home that never changed must keep the neighbour that it has by the file. */
+export function isKeepingDue({ home, neighbour }: HomeRule, situation: Situation): boolean {
+  if (!situation.asking.requiresStandby || !situation.oneFleet || situation.records.has(home)) return false;
+  if (neighbour === null || neighbour === home || !situation.is('up', neighbour)) return false;
+  return situation.hasStandby(neighbour, home) && !hasGuestsOfBefore(neighbour, situation);
 }
 
 /** Whether the home must take the neighbour that the fleet in force gives it, and what keeps it from that. */
@@ -70,11 +82,12 @@ export function isNeighbourDue(
   record: HealthRecord,
   rule: HomeRule,
   situation: Situation,
-): boolean | 'later' {
+): boolean | 'later' | 'unsynced' {
   const { home, neighbour } = rule;
   if (!situation.oneFleet || !situation.records.has(home) || !isQuiet(record)) return false;
   if (neighbour === record.neighbour || neighbour === home) return false;
   if (neighbour === null) return true;
   if (!situation.is('up', neighbour) || leansOn(situation.recordOf(neighbour), home)) return false;
-  return hasGuestsOfBefore(neighbour, situation) ? 'later' : true;
+  if (hasGuestsOfBefore(neighbour, situation)) return 'later';
+  return isStandbyLacking(neighbour, home, situation) ? 'unsynced' : true;
 }

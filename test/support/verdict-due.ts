@@ -51,6 +51,7 @@ export function obstacle(record: HealthRecord, rule: HomeRule, situation: Situat
   const standIn = situation.recordOf(neighbour);
   if (standIn.state === 'drained' || leansOn(standIn, home)) return 'no-target';
   if (!situation.records.has(home) && hasGuestsOfBefore(neighbour, situation)) return 'no-target';
+  if (situation.asking.requiresStandby && !situation.hasStandby(neighbour, home)) return 'no-standby';
   return AWAY.includes(asItWas(record).state) ? null : overBudget(rule, situation);
 }
 

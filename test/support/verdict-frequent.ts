@@ -20,7 +20,9 @@ const FREQUENT = `
   kept away
   drain, back
   neighbour
+  kept
   neighbour, later
+  neighbour, unsynced
   step to 90
   step to 50
   step to 0
@@ -42,12 +44,14 @@ const FREQUENT = `
   budget
   no-target
   no-target, guests of before
+  no-standby
   suspect-release
   warming-up
   two of one router
   refused: already-away
   refused: handover-under-way
   refused: no-neighbour
+  refused: no-standby
   refused: not-at-home
   refused: not-caught-up
   refused: not-found

@@ -14,9 +14,10 @@ import {
   start,
   trouble,
   undoneOnce,
+  unsynced,
   type Beaten,
 } from './verdict-beats.ts';
-import { awayThenNewFile, firstHome, pinnedOrCutOver, twoPins } from './verdict-arranged.ts';
+import { anotherFile, awayThenNewFile, firstHome, pinnedOrCutOver, twoPins } from './verdict-arranged.ts';
 import {
   emptied,
   forgotten,
@@ -94,17 +95,20 @@ const parts: Arbitrary<Step[]> = oneof<{ weight: number; arbitrary: Arbitrary<St
   },
   {
     weight: 1,
-    arbitrary: tuple(newFleet, calm, calm).map(([[read = [], used = []], between, after]) => {
-      return [...read, ...between, ...used, ...after];
-    }),
+    arbitrary: tuple(newFleet, calm, constantFrom([], unsynced), calm).map(
+      ([[read = [], used = []], between, first, after]) => [...read, ...between, ...used, ...first, ...after],
+    ),
   },
 );
 
 /** The first cell, which never changed, dies while its new neighbour has the second one's tenants. */
 const newFile: Step[] = [...start, ...awayThenNewFile, ...firstDown];
 
+/** The new neighbours have no standby yet. */
+const newFileUnsynced: Step[] = [...start, ...anotherFile, ...unsynced];
+
 const steps = record({
-  begun: constantFrom<Step[][]>(start, start, start, start, start, start, [], [], newFile),
+  begun: constantFrom<Step[][]>(start, start, start, start, start, start, [], [], newFile, newFileUnsynced),
   parts: array(parts, { minLength: 5, maxLength: 12, size: 'max' }),
 }).map(({ begun, parts: all }) => [...begun, ...all.flat()]);
 
@@ -151,6 +155,7 @@ export const histories: Arbitrary<History> = record({
     neighbourLostMs: constantFrom(0, 1_000, 30_000),
     maxFailedOver: constantFrom(0, 0.34, 0.5, 1),
     handoverMs: constantFrom(500, 2_000, 2_000),
+    requiresStandby: constantFrom(false, true),
   }),
   steps,
 }).map((history) => {

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import type { Beat, BeatReply, Change, FailOver } from '../../router/health/store.ts';
 import { expectSame } from './same.ts';
-import { beginningDue, isNeighbourDue } from './verdict-begins.ts';
+import { beginningDue, isKeepingDue, isNeighbourDue } from './verdict-begins.ts';
 import { endDue, isFailoverWanted, isNeighbourLost, namesOfHeld, obstacle } from './verdict-due.ts';
 import { expectNoPact, Journeys, type Opening } from './verdict-invariants.ts';
 import { expectTransition, kindOf, nameOf, type Kind } from './verdict-transitions.ts';
@@ -14,7 +14,7 @@ import { changeRefusal, expectGranted, expectForced, failOverRefusal } from './v
 const STAGES: Kind[][] = [
   ['opened', 'undone', 'lost', 'gained'],
   ['failover'],
-  ['begun', 'unpinned', 'neighbour'],
+  ['begun', 'unpinned', 'neighbour', 'kept'],
 ];
 const HOW: Partial<Record<Kind, Opening>> = {
   opened: 'confirmed',
@@ -81,7 +81,8 @@ export class VerdictModel {
       for (; stage < its; stage += 1) this.#owesNothing(stage, reply, begun);
       expectTransition(kind, change, situation);
       this.#count(nameOf(kind, change));
-      this.#accept(after, HOW[kind] ?? 'unmoved', cutOver);
+      if (kind === 'kept') situation.records.set(after.home, after);
+      else this.#accept(after, HOW[kind] ?? 'unmoved', cutOver);
       if (stage === 2) begun.add(after.home);
       cutOver = kind === 'opened' && before.handover?.to != null ? before : null;
     }
@@ -105,8 +106,9 @@ export class VerdictModel {
         expectSame(endDue(record, situation), null);
       } else if (!begun.has(rule.home)) {
         expectSame(beginningDue(record, situation), null);
+        expectSame(isKeepingDue(rule, situation), false);
         const neighbourDue = record.phase === 'open' && isNeighbourDue(record, rule, situation);
-        if (neighbourDue === 'later') this.#count(['neighbour, later']);
+        if (typeof neighbourDue === 'string') this.#count([`neighbour, ${neighbourDue}`]);
         else expectSame(neighbourDue, false);
       }
     }

@@ -40,7 +40,8 @@ const override = constantFrom<string[]>(
   [],
   [],
   ['target-up'],
-  ['target-up', 'target-not-drained', 'caught-up'],
+  ['target-up', 'standby-synced'],
+  ['target-up', 'target-not-drained', 'standby-synced', 'caught-up'],
 );
 
 const share: Arbitrary<Wish> = record({

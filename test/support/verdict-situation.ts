@@ -94,6 +94,13 @@ export class Situation {
     return ups.filter((vote) => vote.caughtUp !== false).length * 2 > ups.length;
   }
 
+  /** Whether most of those that have an opinion of the cell say that its standby of the home is synced. */
+  hasStandby(cell: string, home: string): boolean {
+    const votes = this.votesOn(cell).filter((vote) => vote !== undefined);
+    const synced = votes.filter((vote) => vote.opinion === 'up' && (vote.standbys ?? []).includes(home));
+    return synced.length > votes.length / 2;
+  }
+
   /** What the live machines say of this very handover; undefined: nothing. */
   confirmationsOf({ home, epoch }: HealthRecord): (Confirmation | undefined)[] {
     return [...this.beats.values()].map(({ beat }) => {

@@ -1,8 +1,8 @@
 // How a record may change on a beat, field by field: each kind of change, told by what it looks like.
 import { expect } from 'vitest';
-import type { HealthRecord } from '../../router/health/record.ts';
+import { initialRecord, type HealthRecord } from '../../router/health/record.ts';
 import { expectSame } from './same.ts';
-import { beginningDue, isNeighbourDue } from './verdict-begins.ts';
+import { beginningDue, isKeepingDue, isNeighbourDue } from './verdict-begins.ts';
 import {
   endDue,
   isFailoverWanted,
@@ -17,14 +17,25 @@ import type { Situation } from './verdict-situation.ts';
 
 /**
  * `lost`: home at once, its neighbour is down · `gained`: the new home's part of a cut-over that just opened · `begun`: a
- * handover, by itself · `unpinned`: a pin that made no difference is gone · `neighbour`: another one stands in from now on.
+ * handover, by itself · `unpinned`: a pin that made no difference is gone · `neighbour`: another one stands in from now on ·
+ * `kept`: the neighbour that a home without a record has by the file is its record's.
  */
-export type Kind = 'opened' | 'undone' | 'lost' | 'gained' | 'failover' | 'begun' | 'unpinned' | 'neighbour';
+export type Kind =
+  | 'opened'
+  | 'undone'
+  | 'lost'
+  | 'gained'
+  | 'failover'
+  | 'begun'
+  | 'unpinned'
+  | 'neighbour'
+  | 'kept';
 
 /** A change on a beat. `cutOver`: the record in closing of the cut-over that opened right before it, else null. */
 export type Change = { before: HealthRecord; after: HealthRecord; cutOver: HealthRecord | null };
 
 export function kindOf({ before, after, cutOver }: Change): Kind {
+  if (after.epoch === 1) return 'kept';
   if (after.phase === 'closing') return 'begun';
   if (cutOver !== null) return 'gained';
   if (before.phase === 'closing' && after.undone > 0) return 'undone';
@@ -116,13 +127,19 @@ const JUDGES: Record<Kind, Judge> = {
     expectSame(rule !== undefined && isNeighbourDue(before, rule, situation), true);
     return { ...before, neighbour: rule?.neighbour ?? null, cause: 'move' };
   },
+  kept({ before }, situation) {
+    const rule = situation.ruleOf(before.home);
+    expectSame(rule !== undefined && isKeepingDue(rule, situation), true);
+    return initialRecord(before.home, rule?.neighbour ?? null);
+  },
 };
 
 /** The record changes as the rules say, and on no other grounds. */
 export function expectTransition(kind: Kind, change: Change, situation: Situation): void {
   const { before, after } = change;
+  const wanted = JUDGES[kind](change, situation);
   const since = kind === 'unpinned' ? before.since : situation.now;
-  expectSame(after, { ...JUDGES[kind](change, situation), epoch: before.epoch + 1, since });
+  expectSame(after, kind === 'kept' ? wanted : { ...wanted, epoch: before.epoch + 1, since });
 }
 
 /** The record in closing, but for its epoch and its time. */

@@ -20,13 +20,13 @@ function isWhollyAway({ phase, share }: HealthRecord): boolean {
 
 /** Why a forced failover is refused; null: it is not. `record`: its home's. */
 export function failOverRefusal(wish: FailOver, record: HealthRecord, situation: Situation): Refusal {
-  const { home, override } = wish;
+  const { home } = wish;
   const { neighbour } = record;
   if (!isKnown(home, situation)) return 'not-found';
   if (isWhollyAway(record)) return null;
   if (neighbour === null || neighbour === home) return 'no-neighbour';
   if (leansOn(situation.recordOf(neighbour), home)) return 'target-away';
-  return unsafe(neighbour, record, override, situation);
+  return unsafe(neighbour, record, wish, situation);
 }
 
 /** Why a change is refused; null: it is not. `record`: its home's. */
@@ -45,7 +45,7 @@ export function changeRefusal(change: Change, record: HealthRecord, situation: S
 }
 
 function shareRefusal(
-  { override }: Change,
+  change: Change,
   { percent }: WishOf<'share'>,
   record: HealthRecord,
   situation: Situation,
@@ -54,13 +54,13 @@ function shareRefusal(
   if (AWAY.includes(state) && ![0, 100].includes(percent)) return 'already-away';
   if (percent > 0 && (neighbour === null || neighbour === home)) return 'no-neighbour';
   if (percent === share) return null;
-  if (percent < share || neighbour === null) return unsafe(home, record, override, situation);
+  if (percent < share || neighbour === null) return unsafe(home, record, change, situation);
   if (leansOn(situation.recordOf(neighbour), home)) return 'target-away';
-  return unsafe(neighbour, record, override, situation);
+  return unsafe(neighbour, record, change, situation);
 }
 
 function pinRefusal(
-  { override }: Change,
+  change: Change,
   { tenant, cell }: WishOf<'pin'>,
   record: HealthRecord,
   situation: Situation,
@@ -72,7 +72,7 @@ function pinRefusal(
   const to = pinnedTo(record, tenant, cell);
   if (to === from) return null;
   if (to !== home && leansOn(situation.recordOf(to), home)) return 'target-away';
-  return unsafe(to, record, override, situation);
+  return unsafe(to, record, change, situation);
 }
 
 /** The cell that serves the tenant with this pin, or without one. */
@@ -99,7 +99,7 @@ function cutOverRefusal(
 function unsafe(
   cell: string,
   { home }: HealthRecord,
-  override: readonly string[],
+  { override, requiresStandby }: Pick<Change, 'override' | 'requiresStandby'>,
   situation: Situation,
 ): Refusal {
   const isUp = situation.is('up', cell);
@@ -108,7 +108,9 @@ function unsafe(
     return !isUp || situation.hasCaughtUp(home) || override.includes('caught-up') ? null : 'not-caught-up';
   }
   const isDrained = situation.recordOf(cell).state === 'drained';
-  return isDrained && !override.includes('target-not-drained') ? 'target-drained' : null;
+  if (isDrained && !override.includes('target-not-drained')) return 'target-drained';
+  const isLacking = requiresStandby && !situation.hasStandby(cell, home);
+  return isLacking && !override.includes('standby-synced') ? 'no-standby' : null;
 }
 
 function isKnown(home: string, situation: Situation): boolean {

@@ -1,6 +1,6 @@
 // A store with its machines and a clock, taken through a history and, where asked, held against the reference model.
 import type { HealthRecord, HomeRule } from '../../router/health/record.ts';
-import { machineName, type BeatReply, type Store } from '../../router/health/store.ts';
+import { machineName, type BeatReply, type Change, type Store } from '../../router/health/store.ts';
 import { machineOf, type Machine, type MachineSetting } from './machine.ts';
 import type { Beaten } from './verdict-beats.ts';
 import type { Step } from './verdict-histories.ts';
@@ -115,7 +115,7 @@ export class World {
   }
 
   async #failOver(step: Operating<'fail-over'>): Promise<unknown> {
-    const wish = { ...step, ...ASKING, neighbour: this.#neighbourOf(step.home) };
+    const wish = { ...step, ...this.#asking(step.home) };
     this.#changed = [];
     const answer = await this.store.failOver(wish);
     if (this.store.kind === 'in-process') this.model.forced(wish, this.#now, answer, this.#changed);
@@ -123,15 +123,17 @@ export class World {
   }
 
   async #change(step: Operating<'change'>): Promise<unknown> {
-    const change = { ...step, ...ASKING, neighbour: this.#neighbourOf(step.home) };
+    const change = { ...step, ...this.#asking(step.home) };
     this.#changed = [];
     const answer = await this.store.change(change);
     if (this.store.kind === 'in-process') this.model.changed(change, this.#now, answer, this.#changed);
     return answer;
   }
 
-  #neighbourOf(home: string): string | null {
-    return this.#fleetOf('r1').homes.find((one) => one.home === home)?.neighbour ?? null;
+  /** What does not depend on the wish: who asks, and what the fleet file says. */
+  #asking(home: string): typeof ASKING & Pick<Change, 'neighbour' | 'requiresStandby'> {
+    const neighbour = this.#fleetOf('r1').homes.find((one) => one.home === home)?.neighbour ?? null;
+    return { ...ASKING, neighbour, requiresStandby: this.#options.setting.requiresStandby };
   }
 
   async #beat(step: Beaten): Promise<unknown> {

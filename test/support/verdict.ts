@@ -14,6 +14,7 @@ export type Situation = Pick<
   | 'maxFailedOver'
   | 'warmingUp'
   | 'handoverMs'
+  | 'requiresStandby'
   | 'handsOver'
   | 'oneFleet'
 > & {
@@ -35,6 +36,7 @@ export function decided(situation: Partial<Situation> & Pick<Situation, 'homes' 
     maxFailedOver: 0.34,
     warmingUp: false,
     handoverMs: 2_000,
+    requiresStandby: false,
     handsOver: true,
     oneFleet: true,
     confirmations: new Map(votes.map((_, i) => [`r${i + 1}`, confirmations?.[i] ?? {}])),

@@ -17,10 +17,12 @@ const healthAnswer = z.object({
   rules: z.record(z.string().max(63), z.unknown()).catch({}).default({}),
   /** Contract level 2: whether it has everything that its neighbour wrote for its tenants. */
   caughtUp: z.boolean().nullable().catch(null).default(null),
+  /** Contract level 2: its standby of each home that it stands in for, to be read by who knows which homes matter. */
+  standbys: z.record(z.string(), z.unknown()).catch({}).default({}),
 });
 
 /** What a health answer tells beside how the cell is. */
-export type Told = Pick<z.infer<typeof healthAnswer>, 'epochs' | 'rules' | 'caughtUp'> & {
+export type Told = Pick<z.infer<typeof healthAnswer>, 'epochs' | 'rules' | 'caughtUp' | 'standbys'> & {
   degraded: boolean;
 };
 
@@ -75,9 +77,9 @@ export class Probe {
     if (!parsed.success) {
       return failing(status === 200 ? 'health answer is not understood' : `health answered ${status}`);
     }
-    const { cell, version, status: own, epochs, rules, caughtUp } = parsed.data;
+    const { cell, version, status: own, epochs, rules, caughtUp, standbys } = parsed.data;
     if (cell !== this.#cell) return failing('another cell answers at its origin');
-    const told = { epochs, rules, caughtUp, degraded: own === 'degraded' };
+    const told = { epochs, rules, caughtUp, standbys, degraded: own === 'degraded' };
     if (own === 'down')
       return { ok: false, evidence: 'self-declared', reason: 'says it is down', version, told };
     if (status !== 200) return failing(`health answered ${status}`);

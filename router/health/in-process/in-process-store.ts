@@ -183,7 +183,7 @@ class InProcessState {
   }
 
   #decide(now: number, beat: Beat): void {
-    const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs } = beat;
+    const { homes, minDwellMs, neighbourLostMs, maxFailedOver, handoverMs, requiresStandby } = beat;
     const machines = [...this.machines];
     const live = this.#live(now);
     const warmingUp = this.#isWarmingUp(now);
@@ -194,6 +194,7 @@ class InProcessState {
       live,
       confirmations: new Map(machines.map(([id, { confirmations }]) => [id, confirmations])),
       handoverMs,
+      requiresStandby,
       handsOver: true,
       oneFleet: beat.fleetInForce && machines.every(([, one]) => one.fleetDigest === beat.fleetDigest),
       homes,

@@ -94,7 +94,7 @@ function question(
   { keys, protocol, warmUpMs, now }: Setting,
 ): string {
   const { fleetDigest, fleetInForce, knownRevision } = beat;
-  const { minDwellMs, neighbourLostMs, handoverMs, maxFailedOver } = beat;
+  const { minDwellMs, neighbourLostMs, handoverMs, maxFailedOver, requiresStandby } = beat;
   return JSON.stringify({
     channel: keys.channel,
     protocol,
@@ -112,6 +112,7 @@ function question(
     neighbourLostMs,
     handoverMs,
     maxFailedOver,
+    requiresStandby,
     ...accused(beat),
     ...(now === undefined ? {} : { now: now() }),
     ...(now === undefined && lateAt !== null ? { lateAt } : {}),
@@ -133,12 +134,12 @@ function accused({ accusations }: Beat): object {
 /** `ARGV[2]`: what the store keeps of this machine, line by line. */
 function voice(beat: Beat, protocol: number): string {
   const { fleetDigest, knownRevision, knownIncarnation } = beat;
-  const { up, caughtUp, lagging, down } = compactVotes(boundedVotes(beat.votes));
+  const { up, caughtUp, lagging, down, standbys } = compactVotes(boundedVotes(beat.votes));
   const confirmations = Object.fromEntries(
     Object.entries(beat.confirmations).map(([home, { epoch, held, ready }]) => [home, [epoch, held, ready]]),
   );
   const head = { fleetDigest, protocol, knownRevision, knownIncarnation, confirmations };
-  return [head, up, caughtUp, lagging, down].map((line) => JSON.stringify(line)).join('\n');
+  return [head, up, caughtUp, lagging, down, standbys].map((line) => JSON.stringify(line)).join('\n');
 }
 
 /** `ARGV[3]`: by column, which the script reads in a third of the time. */

@@ -106,7 +106,7 @@ const change = z.object({
 const storeMs = z.coerce.number().int();
 
 const flag = z.literal([0, 1]).transform((value) => value === 1);
-const heldWhy = z.enum(['budget', 'no-target', 'suspect-release', 'warming-up']);
+const heldWhy = z.enum(['budget', 'no-target', 'no-standby', 'suspect-release', 'warming-up']);
 
 /** What `scripts/beat.lua` answers; the time alone where the beat came too late to count. */
 export const beatAnswer = z.union([
@@ -131,7 +131,12 @@ export const beatAnswer = z.union([
   ]),
 ]);
 
-const safetyRule = z.enum(['target-up', 'target-not-drained', 'caught-up']) satisfies z.ZodType<SafetyRule>;
+const safetyRule = z.enum([
+  'target-up',
+  'target-not-drained',
+  'standby-synced',
+  'caught-up',
+]) satisfies z.ZodType<SafetyRule>;
 
 const nothing = z.literal('');
 
@@ -145,7 +150,7 @@ export const operateAnswer = z.union([
     nothing.transform(() => null),
     nothing,
   ]),
-  z.tuple([z.enum(['target-down', 'target-drained']), safetyRule, nothing]),
+  z.tuple([z.enum(['target-down', 'target-drained', 'no-standby']), safetyRule, nothing]),
 ]);
 
 /** What `scripts/change.lua` answers: the same. */
@@ -170,7 +175,7 @@ export const changeAnswer = z.union([
     nothing.transform(() => null),
     nothing,
   ]),
-  z.tuple([z.enum(['target-down', 'target-drained', 'not-caught-up']), safetyRule, nothing]),
+  z.tuple([z.enum(['target-down', 'target-drained', 'no-standby', 'not-caught-up']), safetyRule, nothing]),
 ]);
 
 function rowsOf(flat: readonly string[], width: number): string[][] {

@@ -163,7 +163,8 @@ export class Rules {
     if (newer.length === 0) return;
     for (const record of newer) {
       const { home, state, phase, target, epoch, share, cause } = record;
-      this.#log.warn({ home, state, phase, target, epoch, share, cause }, 'verdict');
+      // One of the first epoch is no verdict: nothing ever happened to its home.
+      if (epoch > 1) this.#log.warn({ home, state, phase, target, epoch, share, cause }, 'verdict');
       this.#handovers.follow(record);
     }
     this.#fence.bring(newer);

@@ -1,9 +1,9 @@
 // The handovers that begin by themselves: steps home, pins that expire; and a new neighbour. Pure; `scripts/begin-handover.lua`.
 import { handoverDetails, isQuiet, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { causeWithPin, closing, leansOn } from './handover.ts';
-import type { HealthRecord, HomeRule } from '../record.ts';
+import { initialRecord, type HealthRecord, type HomeRule } from '../record.ts';
 import { servedBy } from './served-by.ts';
-import { isTaken } from './stand-in.ts';
+import { isTaken, lacksStandby } from './stand-in.ts';
 import { tally } from './tally.ts';
 import { stepHome, waited } from './way-home.ts';
 
@@ -62,6 +62,7 @@ function unpin(record: HealthRecord, tenant: string, input: DecideInput): Change
   const isUp = (cell: string | null): boolean => cell !== null && tally(input.live, cell).verdict === 'up';
   if (!isUp(before) || !isUp(after)) return null;
   if (after === record.home && !tally(input.live, after).caughtUp) return null;
+  if (lacksStandby(after ?? '', record.home, input.live, input)) return null;
   const terms = { until: input.now + input.handoverMs, actor: 'quorum', reason, to: null };
   const next = closing(
     record,
@@ -77,21 +78,39 @@ function unpin(record: HealthRecord, tenant: string, input: DecideInput): Change
 }
 
 /**
- * The neighbour that the fleet file wants, once nobody is away, neither of this home nor of another one at that cell, and all
- * live machines have the file: no tenant changes cell by it, so that one change is enough.
+ * A home that never changed has whatever neighbour the file in force gives it. Where a standby is required, the first one that
+ * has it becomes the record's, so that another file replaces it no sooner than `changeNeighbour` does. Nothing else is new:
+ * the record stays at the first epoch, and this is no event.
+ */
+export function keepNeighbour(
+  { home, neighbour }: HomeRule,
+  records: ReadonlyMap<string, HealthRecord>,
+  input: DecideInput,
+): HealthRecord | null {
+  const { live, homes, oneFleet, requiresStandby } = input;
+  if (!requiresStandby || !oneFleet || neighbour === null || neighbour === home) return null;
+  if (tally(live, neighbour).verdict !== 'up' || lacksStandby(neighbour, home, live, input)) return null;
+  return isTaken(neighbour, records, homes) ? null : initialRecord(home, neighbour);
+}
+
+/**
+ * The neighbour that the fleet file wants, once nobody is away, neither of this home nor of another one at that cell, all
+ * live machines have the file, and its standby is synced where the fleet requires one: no tenant changes cell by it, so that one change is enough.
  */
 export function changeNeighbour(
   record: HealthRecord,
   { neighbour }: HomeRule,
   records: ReadonlyMap<string, HealthRecord>,
-  { live, now, oneFleet, homes }: DecideInput,
+  input: DecideInput,
 ): Changed | null {
+  const { live, now, oneFleet, homes } = input;
   if (!oneFleet || record.neighbour === neighbour || neighbour === record.home || !isQuiet(record))
     return null;
   if (neighbour !== null) {
     if (tally(live, neighbour).verdict !== 'up') return null;
     if (leansOn(recordIn(records, neighbour), record.home)) return null;
     if (isTaken(neighbour, records, homes)) return null;
+    if (lacksStandby(neighbour, record.home, live, input)) return null;
   }
   const next: HealthRecord = { ...record, neighbour, epoch: record.epoch + 1, cause: 'move', since: now };
   const reason = `neighbour ${neighbour ?? 'none'} instead of ${record.neighbour ?? 'none'} by the fleet file`;

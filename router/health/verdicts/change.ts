@@ -6,6 +6,7 @@ import { causeWithPin, closing, leansOn, type Aim } from './handover.ts';
 import { movesTooMuch } from './moved.ts';
 import type { Changing, EventEntry, HealthRecord } from '../record.ts';
 import { servedBy } from './served-by.ts';
+import { lacksStandby } from './stand-in.ts';
 import type { Change, ChangeRefusal, SafetyRule, Wish } from '../store.ts';
 import { tally } from './tally.ts';
 
@@ -87,7 +88,7 @@ function planShare({ change, wish: { percent }, record, situation }: Asked<'shar
     deadline: percent === 0 ? null : situation.now + change.expiresInMs,
   } as const;
   const open = percent === share;
-  const broken = open ? {} : brokenRules(percent > share ? neighbour : home, record, situation);
+  const broken = open ? {} : brokenRules(percent > share ? neighbour : home, record, change, situation);
   return { aim, changing: null, details: {}, broken, open, idle: open && percent === 0 };
 }
 
@@ -110,7 +111,7 @@ function planPin({ change, wish, record, situation }: Asked<'pin'>): Plan | Chan
     aim: { pins, cause: causeWithPin(record, change.cause) },
     changing: { tenants: [tenant], buckets: [] },
     details: { pin: { tenant, cell } },
-    broken: open ? {} : brokenRules(after, record, situation),
+    broken: open ? {} : brokenRules(after, record, change, situation),
     open,
     idle: cell === null && !known,
   };
@@ -143,6 +144,7 @@ function planCutOver({ wish, record, situation }: Asked<'cut-over'>): Plan | Cha
 function brokenRules(
   cell: string | null,
   { home }: HealthRecord,
+  change: Change,
   { live, records }: Situation,
 ): Plan['broken'] {
   const gaining = cell ?? home;
@@ -153,6 +155,7 @@ function brokenRules(
   if (gaining !== home && recordIn(records, gaining).state === 'drained') {
     broken['target-not-drained'] = 'target-drained';
   }
+  if (lacksStandby(gaining, home, live, change)) broken['standby-synced'] = 'no-standby';
   return broken;
 }
 

@@ -1,11 +1,11 @@
 // The verdict: from the votes of the live machines to changed records. Pure; `scripts/decide.lua` decides the same.
-import { beginStep, changeNeighbour } from './begin-handover.ts';
+import { beginStep, changeNeighbour, keepNeighbour } from './begin-handover.ts';
 import { withinBudget } from './budget.ts';
 import { atOnce, eventOf, recordIn, type Changed, type DecideInput } from './decision.ts';
 import { endHandover } from './end-handover.ts';
 import { standing } from './handover.ts';
 import type { EventEntry, HealthRecord, HeldWhy, HomeRule } from '../record.ts';
-import { canStandIn } from './stand-in.ts';
+import { canStandIn, lacksStandby } from './stand-in.ts';
 import { tally, type Tally } from './tally.ts';
 import { dwellMs, lostSince, neighbourLost } from './way-home.ts';
 
@@ -23,7 +23,8 @@ export type Decision = {
 type Deciding = Decision & { input: DecideInput; records: Map<string, HealthRecord> };
 
 /**
- * Answers which records change, each with its epoch raised by one, and the events that say why.
+ * Answers which records change, each with its epoch raised by one, and the events that say why; and the first record of a home
+ * whose neighbour is kept (`keepNeighbour`).
  *
  * A cell is up, or down, when more than half of the live machines say so; else nothing is known of it. A home that is
  * down goes to its neighbour at once, unless it is held back (`heldBack`). Handovers end when all live machines have
@@ -103,6 +104,7 @@ function heldBack(
   if (input.warmingUp) return 'warming-up';
   if (!ofHome.failover) return 'suspect-release';
   if (!canStandIn(record, records, input)) return 'no-target';
+  if (lacksStandby(record.neighbour ?? '', record.home, input.live, input)) return 'no-standby';
   if (isOnItsWayHome(record)) return null;
   return withinBudget(rule, records, input) ? null : 'budget';
 }
@@ -122,9 +124,16 @@ function isRelapse(record: HealthRecord, { now, minDwellMs }: DecideInput): bool
 
 /** What is due by itself, where nothing is under way. */
 function begin(rule: HomeRule, deciding: Deciding): void {
-  const { input, records } = deciding;
+  const { input, records, changed } = deciding;
   const record = records.get(rule.home);
-  if (record === undefined || record.phase === 'closing') return;
+  if (record === undefined) {
+    const kept = keepNeighbour(rule, records, input);
+    if (kept === null) return;
+    records.set(rule.home, kept);
+    changed.push(kept);
+    return;
+  }
+  if (record.phase === 'closing') return;
   const one = beginStep(record, records, input) ?? changeNeighbour(record, rule, records, input);
   if (one !== null) change(record, one, deciding);
 }

@@ -26,6 +26,8 @@ export type DecideInput = {
   minDwellMs: number;
   neighbourLostMs: number;
   handoverMs: number;
+  /** Tenants go to a neighbour only where its standby of their home is synced. */
+  requiresStandby: boolean;
   /** 0–1 of the fleet's weight. */
   maxFailedOver: number;
   /** The machines that beat may not be all there are: nothing is decided yet. */

@@ -4,9 +4,20 @@ import { atOnce, eventOf, recordIn, type DecideInput } from './decision.ts';
 import { leansOn } from './handover.ts';
 import type { EventEntry, HealthRecord } from '../record.ts';
 import type { FailOver, FailOverRefusal, SafetyRule } from '../store.ts';
+import { lacksStandby } from './stand-in.ts';
 import { tally } from './tally.ts';
 
 const TEXT_MAX = 200;
+
+/** What is answered where a safety rule binds. */
+const REFUSED: Record<
+  Exclude<SafetyRule, 'caught-up'>,
+  Extract<FailOverRefusal, { rule: SafetyRule }>['refused']
+> = {
+  'target-up': 'target-down',
+  'target-not-drained': 'target-drained',
+  'standby-synced': 'no-standby',
+};
 
 type Situation = Pick<DecideInput, 'now' | 'live' | 'records'>;
 
@@ -25,11 +36,12 @@ export function forcedFailover(
   const standIn = recordIn(records, neighbour);
   // Each would stand in for the other: whichever died, its own tenants and its guests would be lost together.
   if (leansOn(standIn, home)) return { refused: 'target-away', rule: null };
-  const broken: SafetyRule[] = [];
+  const broken: (keyof typeof REFUSED)[] = [];
   if (tally(live, neighbour).verdict !== 'up') broken.push('target-up');
   if (standIn.state === 'drained') broken.push('target-not-drained');
+  if (lacksStandby(neighbour, home, live, wish)) broken.push('standby-synced');
   const [rule] = broken.filter((one) => !override.includes(one));
-  if (rule !== undefined) return { refused: rule === 'target-up' ? 'target-down' : 'target-drained', rule };
+  if (rule !== undefined) return { refused: REFUSED[rule], rule };
   return forced(record, wish, broken, situation);
 }
 

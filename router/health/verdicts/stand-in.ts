@@ -2,7 +2,7 @@
 import { recordIn, type DecideInput } from './decision.ts';
 import { anyAway, leansOn } from './handover.ts';
 import type { HealthRecord, HomeRule } from '../record.ts';
-import { tally } from './tally.ts';
+import { hasSynced, tally } from './tally.ts';
 
 /**
  * Whether the neighbour is up, and neither drained nor itself served by this home, nor taken. Its own tenants may be away
@@ -18,6 +18,16 @@ export function canStandIn(
   if (standIn.state === 'drained' || leansOn(standIn, home)) return false;
   // A home that never changed has the file's neighbour, and the file may be newer than where others are away.
   return records.has(home) || !isTaken(neighbour, records, homes);
+}
+
+/** Whether the cell lacks the copy of the home's data that the fleet requires of a cell that is to serve its tenants. */
+export function lacksStandby(
+  cell: string,
+  home: string,
+  live: DecideInput['live'],
+  { requiresStandby }: Pick<DecideInput, 'requiresStandby'>,
+): boolean {
+  return requiresStandby && cell !== home && !hasSynced(live, cell, home);
 }
 
 /**

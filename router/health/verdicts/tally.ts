@@ -47,6 +47,13 @@ export function tally(live: LiveVotes, cell: string): Tally {
   };
 }
 
+/** Whether more than half of the live machines' opinions of the cell say that its standby of this home is synced. */
+export function hasSynced(live: LiveVotes, cell: string, home: string): boolean {
+  const votes = [...live.keys()].flatMap((router) => voteOf(live, router, cell) ?? []);
+  const synced = votes.filter((vote) => vote.opinion === 'up' && vote.standbys?.includes(home) === true);
+  return synced.length * 2 > votes.length;
+}
+
 /** The first of the most frequent ones; '' where there is none. */
 function mostFrequent(reasons: readonly string[]): string {
   const counts = new Map<string, number>();

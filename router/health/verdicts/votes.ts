@@ -39,14 +39,19 @@ export type CompactVotes = {
   lagging: string[];
   /** Each evidence, reason and suspect (or ''), with the cells that they are said of. */
   down: [evidence: Evidence, reason: string, suspect: 'release' | '', cells: string[]][];
+  /** `<cell> <home>`: the cell is up, and its standby of that home is synced. Mostly as many as there are homes. */
+  standbys: string[];
 };
 
 export function compactVotes(votes: Readonly<Record<string, Vote>>): CompactVotes {
-  const compact: CompactVotes = { up: [], caughtUp: [], lagging: [], down: [] };
+  const compact: CompactVotes = { up: [], caughtUp: [], lagging: [], down: [], standbys: [] };
   const groups = new Map<string, string[]>();
   for (const [cell, vote] of Object.entries(votes).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (vote.opinion === 'up') listOf(compact, vote.caughtUp).push(cell);
-    else groupOf(compact, groups, vote).push(cell);
+    if (vote.opinion === 'down') groupOf(compact, groups, vote).push(cell);
+    else {
+      listOf(compact, vote.caughtUp).push(cell);
+      for (const home of vote.standbys ?? []) compact.standbys.push(`${cell} ${home}`);
+    }
   }
   return compact;
 }

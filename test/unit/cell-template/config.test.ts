@@ -22,7 +22,35 @@ test('a name and a data folder are enough', () => {
     database: { kind: 'embedded', dataDir: '/var/lib/cell-a' },
     version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     logLevel: 'info',
+    cellToken: null,
+    standbyOf: [],
+    neighbourUrl: null,
+    guestPolicy: 'full',
+    durability: 'async',
+    maxStandbyLagS: 60,
+    asleepMs: 1_000,
   });
+});
+
+test('the other cells of its pairs are named by the addresses of their databases', () => {
+  const { standbyOf, neighbourUrl } = loadConfig({
+    ...minimal,
+    STANDBY_OF: 'cell-c=postgres://c/db',
+    NEIGHBOUR_DATABASE_URL: 'postgres://b/db',
+  });
+  expect([standbyOf, neighbourUrl]).toEqual([
+    [{ home: 'cell-c', url: 'postgres://c/db' }],
+    'postgres://b/db',
+  ]);
+});
+
+test('sync without anybody to confirm is a fault, as is a standby of itself', () => {
+  expect(() => loadConfig({ ...minimal, DURABILITY: 'sync' })).toThrow(
+    /DURABILITY: .*NEIGHBOUR_DATABASE_URL/,
+  );
+  expect(() => loadConfig({ ...minimal, STANDBY_OF: 'cell-a=postgres://a/db' })).toThrow(
+    /no standby of itself/,
+  );
 });
 
 test('DATABASE_URL beats DATA_DIR', () => {

@@ -54,6 +54,12 @@ test('the shipped migrations run in order, and a second time not at all', async 
   expect(await migrate(url, SHIPPED)).toEqual([]);
 });
 
+test('where only some are wanted, the others do not run', async () => {
+  await add('001-a.sql', 'create table a (n int)');
+  await add('002-b.sql', 'create table b (n int)');
+  expect(await migrate(url, folder, { only: new Set(['001-a.sql']) })).toEqual(['001-a.sql']);
+});
+
 test('a new file runs alone', async () => {
   await add('001-a.sql', 'create table a (n int)');
   await migrate(url, folder);
@@ -81,12 +87,13 @@ test('a file that fails leaves nothing of itself, and names itself', async () =>
   expect(await ask(url, "select to_regclass('a') as a")).toEqual([{ a: null }]);
 });
 
-test('a release that knows fewer migrations than the database goes on working', async () => {
+test('a release that knows fewer migrations than the database is refused, unless it is another cell’s', async () => {
   await add('001-a.sql', 'create table a (n int)');
   await add('002-b.sql', 'create table b (n int)');
   await migrate(url, folder);
   const older = join(folder, 'older');
   await mkdir(older);
   await copyFile(join(folder, '001-a.sql'), join(older, '001-a.sql'));
-  expect(await migrate(url, older)).toEqual([]);
+  await expect(migrate(url, older)).rejects.toThrow('newer than this code: it has run 002-b.sql');
+  expect(await migrate(url, older, { newer: 'accept' })).toEqual([]);
 });

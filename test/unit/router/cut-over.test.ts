@@ -158,6 +158,7 @@ class World {
       minDwellMs: 0,
       neighbourLostMs: 0,
       handoverMs: 2_000,
+      requiresStandby: false,
       maxFailedOver: 1,
       warmingUp: false,
       handsOver: true,
@@ -183,6 +184,7 @@ function changeOf(home: string, to: string, buckets: Range[], generation: number
     owner: 'anna',
     expiresInMs: 0,
     handoverMs: 2_000,
+    requiresStandby: false,
     override: [],
   };
 }

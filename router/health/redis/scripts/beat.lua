@@ -7,7 +7,7 @@
 --                       when it thaws; their votes are old news and must not count
 --            silenceMs, warmUpMs   after that long without any beat, nothing is decided for this long
 --            fleetDigest, fleetInForce   the file that it has loaded, and whether that is in force there
---            minDwellMs, neighbourLostMs, handoverMs, maxFailedOver   its setting
+--            minDwellMs, neighbourLostMs, handoverMs, maxFailedOver, requiresStandby   its setting, and its fleet's
 -- ARGV[2]  its beat, less the time, as machines.lua keeps it
 -- ARGV[3]  its homes as JSON, by name: {homes: […], neighbours: [… or ""], buckets: […], zones: [… or ""]}
 -- ARGV[4…] the marks for KEYS[4…], each as a JSON list

@@ -22,7 +22,8 @@ end
 local function mayGo(losing, gaining, record, votes)
   local ofGaining = tally(votes, gaining)
   if tally(votes, losing).verdict ~= 'up' or ofGaining.verdict ~= 'up' then return false end
-  return gaining ~= record.home or ofGaining.caughtUp
+  if gaining == record.home then return ofGaining.caughtUp end
+  return not lacksStandby(votes, gaining, record.home)
 end
 
 local function unpin(record, tenant, state, votes, now)
@@ -65,13 +66,25 @@ local function beginStep(record, state, votes, now)
   return one
 end
 
--- The neighbour that the fleet file wants, once nobody is away, neither of this home nor of another one at that cell, and all
--- live machines have the file.
+-- The neighbour of a home that never changed becomes the record's where a standby is required, once that is synced. Nothing
+-- else is new: no epoch, no event.
+local function keepNeighbour(rule, rules, state, votes)
+  local home, neighbour = rule.home, rule.neighbour
+  if not neighbour or neighbour == home or tally(votes, neighbour).verdict ~= 'up' then return nil end
+  if lacksStandby(votes, neighbour, home) or isTaken(neighbour, rules, state) then return nil end
+  local record = recordIn(state, home, neighbour)
+  state.records[home], state.json[home] = record, jsonOf(state, record)
+  return { home = home, json = state.json[home] }
+end
+
+-- The neighbour that the fleet file wants, once nobody is away, neither of this home nor of another one at that cell, all
+-- live machines have the file, and its standby is synced where the fleet requires one.
 local function changeNeighbour(record, neighbour, rules, state, votes, now)
   if record.neighbour == neighbour or neighbour == record.home or not isQuiet(record) then return nil end
   if neighbour then
     if tally(votes, neighbour).verdict ~= 'up' then return nil end
     if leansOn(recordIn(state, neighbour), record.home) or isTaken(neighbour, rules, state) then return nil end
+    if lacksStandby(votes, neighbour, record.home) then return nil end
   end
   local one = stepped(state, record, { neighbour = textOrNull(neighbour), cause = '"move"' }, now)
   one.isQuiet = true

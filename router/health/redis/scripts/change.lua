@@ -1,14 +1,15 @@
 -- Begins a planned change for an operator: the record in closing, or why not. The same as change.ts.
 --
--- ARGV[1]  ASK also holds home, neighbour, cause, actor, reason, owner, expiresInMs, handoverMs, warmUpMs, override (safety
---          rules by name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
+-- ARGV[1]  ASK also holds home, neighbour, cause, actor, reason, owner, expiresInMs, handoverMs, requiresStandby, warmUpMs,
+--          override (safety rules by name), and wish: {kind: "share", percent} · {kind: "pin", tenant, cell or absent} ·
 --          {kind: "cut-over", to, buckets, tenants, generation}
 --
 -- Returns {answer, rule to overrule or "", record as JSON or "", revision where it is done}: "done" (also where it is so already), the code of a
 -- refusal, or "behind" and "passive" where nothing may be decided.
 
 local PINS_MOST, RANGES_MOST, TENANTS_MOST = 1000, 1000, 500
-local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained', ['caught-up'] = 'not-caught-up' }
+local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained', ['standby-synced'] = 'no-standby',
+  ['caught-up'] = 'not-caught-up' }
 
 -- What speaks against giving tenants to the cell: the home, or its neighbour.
 local function brokenRules(cell, record, state, votes)
@@ -19,6 +20,7 @@ local function brokenRules(cell, record, state, votes)
     broken[#broken + 1] = 'caught-up'
   end
   if cell ~= record.home and recordIn(state, cell).state == 'drained' then broken[#broken + 1] = 'target-not-drained' end
+  if lacksStandby(votes, cell, record.home) then broken[#broken + 1] = 'standby-synced' end
   return broken
 end
 

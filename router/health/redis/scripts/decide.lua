@@ -18,6 +18,7 @@ local function heldBack(record, rule, ofHome, rules, state, votes, budget)
   if state.warmingUp then return 'warming-up' end
   if not ofHome.failover then return 'suspect-release' end
   if not canStandIn(record, rules, state, votes) then return 'no-target' end
+  if lacksStandby(votes, record.neighbour, record.home) then return 'no-standby' end
   if not isOnItsWayHome(record) and not budget.allows(rule) then return 'budget' end
   return nil
 end
@@ -117,6 +118,8 @@ local function decide(rules, state, votes, now)
         end
       elseif votes.oneFleet and state.json[home] and not showsNeighbour(state.json[home], home, rule.neighbour) then
         one = changeNeighbour(recordIn(state, home, rule.neighbour), rule.neighbour, rules, state, votes, now)
+      elseif votes.oneFleet and ASK.requiresStandby and not state.json[home] then
+        changes[#changes + 1] = keepNeighbour(rule, rules, state, votes)
       end
       if one then change(one) end
     end

@@ -1,9 +1,10 @@
 -- The machines that beat, each process by a name of its own: <router> <process>, or <router> alone of a release that tells no
 -- process. Two processes of one router, a restarted one and the one before it, are two machines with one vote. One beat, as
--- it is kept, is the time (ms) and five lines of JSON:
+-- it is kept, is the time (ms) and six lines of JSON:
 --   <time> {fleetDigest, protocol, knownRevision, knownIncarnation, confirmations: {home: [epoch, held, ready]}}
 --   [cells that are up] · [up, and say they caught up] · [up, and say they did not]
 --   [[evidence, reason, suspect or "", [cells that are down]], …]
+--   ["<cell> <home>" of each synced standby, …]   a release that knows none leaves the line out
 -- Mostly all machines find the same: equal lines are read once.
 
 -- The first protocol that speaks of handovers.
@@ -23,6 +24,8 @@ local function machineOf(name, text)
     machine[name] = string.sub(text, line + 1, (next or 0) - 1)
     line = next
   end
+  local last = line and string.find(text, '\n', line + 1, true)
+  machine.standbys = line and string.sub(text, line + 1, (last or 0) - 1) or '[]'
   return machine
 end
 

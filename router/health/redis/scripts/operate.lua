@@ -1,16 +1,17 @@
 -- Forces a failover for an operator: at once, whatever the votes and the budget say. The same as operate.ts.
 --
--- ARGV[1]  ASK also holds home, neighbour, actor, reason, owner, expiresInMs, override (safety rules by name)
+-- ARGV[1]  ASK also holds home, neighbour, actor, reason, owner, expiresInMs, requiresStandby, override (safety rules by name)
 --
 -- Returns {answer, rule to overrule or "", record as JSON or "", revision where it is done}: "done", the code of a refusal, or "behind" and "passive"
 -- where nothing may be decided.
 
-local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained' }
+local REFUSED = { ['target-up'] = 'target-down', ['target-not-drained'] = 'target-drained', ['standby-synced'] = 'no-standby' }
 
-local function brokenRules(neighbour, standIn, votes)
+local function brokenRules(home, neighbour, standIn, votes)
   local broken = {}
   if tally(votes, neighbour).verdict ~= 'up' then broken[#broken + 1] = 'target-up' end
   if standIn.state == 'drained' then broken[#broken + 1] = 'target-not-drained' end
+  if lacksStandby(votes, neighbour, home) then broken[#broken + 1] = 'standby-synced' end
   return broken
 end
 
@@ -42,7 +43,7 @@ if record.share == 100 and record.phase == 'open' then return tell(stayAway(reco
 if not record.neighbour or record.neighbour == ASK.home then return { 'no-neighbour', '', '' } end
 local standIn = recordIn(state, record.neighbour)
 if leansOn(standIn, ASK.home) then return { 'target-away', '', '' } end
-local broken = brokenRules(record.neighbour, standIn, votes)
+local broken = brokenRules(ASK.home, record.neighbour, standIn, votes)
 local rule = firstBinding(broken)
 if rule then return { REFUSED[rule], rule, '' } end
 return tell(force(record, state, now), state, votes, broken, now)

@@ -6,7 +6,7 @@
 --   lost:<home>    when the neighbour that has some of its tenants was first seen down (ms)
 --   quarantine:…, dying:…, suspects:…    see quarantine.lua and suspects.lua
 
-local WHYS = { ['budget'] = true, ['no-target'] = true, ['suspect-release'] = true, ['warming-up'] = true }
+local WHYS = { ['budget'] = true, ['no-target'] = true, ['no-standby'] = true, ['suspect-release'] = true, ['warming-up'] = true }
 local SCALARS = { ['incarnation'] = true, ['revision'] = true, ['protocol'] = true, ['since'] = true }
 
 -- Plainly at home: serving, open, nobody away, no pins. Decoding a thousand records at each beat took 6 ms; nearly all of

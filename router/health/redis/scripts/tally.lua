@@ -87,6 +87,23 @@ local function tally(votes, cell)
   return votes.tallies[cell]
 end
 
+-- Whether the cell lacks the copy of the home's data that the fleet requires of a cell that is to serve its tenants: no more
+-- than half of the machines' opinions of the cell say that this standby is synced. What they say ("<cell> <home>" → how
+-- many) is read only where it is asked for.
+local function lacksStandby(votes, cell, home)
+  if not ASK.requiresStandby or cell == home then return false end
+  if not votes.synced then
+    votes.synced = {}
+    local times = {}
+    for _, machine in ipairs(votes.live) do times[machine.standbys] = (times[machine.standbys] or 0) + 1 end
+    for json, machines in pairs(times) do
+      for standby in pairs(setOf(json)) do votes.synced[standby] = (votes.synced[standby] or 0) + machines end
+    end
+  end
+  local ofCell = tally(votes, cell)
+  return (votes.synced[cell .. ' ' .. home] or 0) * 2 <= ofCell.up + ofCell.down
+end
+
 local function opinion(votes, machine, cell)
   if machine.down[cell] then return 'down' end
   local up = votes.sets[machine.up][cell] or votes.sets[machine.caughtUp][cell] or votes.sets[machine.lagging][cell]

@@ -53,23 +53,44 @@ test('whatever a reason holds, an explanation keeps its lines and steers no term
   expect(lines.at(-1)).toBe('  why        quarantined by anna: a\\u{a}\\u{1b}[2J');
 });
 
+/** As of a fleet of one that has just started. */
+const ALONE: CellRow = {
+  id: 'cell-a',
+  origin: 'http://127.0.0.1:1',
+  zone: null,
+  neighbour: null,
+  state: 'serving',
+  target: 'cell-a',
+  epoch: 1,
+  share: 0,
+  since: null,
+  cause: null,
+  buckets: 65_536,
+  version: null,
+};
+
 test('absent values of a cell show as a dash', () => {
-  const cell: CellRow = {
-    id: 'cell-a',
-    origin: 'http://127.0.0.1:1',
-    zone: null,
-    neighbour: null,
-    state: 'serving',
-    target: 'cell-a',
-    epoch: 1,
-    share: 0,
-    since: null,
-    cause: null,
-    buckets: 65_536,
-    version: null,
-  };
-  const [, row = ''] = cellsText([cell]).split('\n');
-  expect(row.split(/\s+/)).toEqual(['cell-a', 'serving', 'cell-a', '-', '-', '65536', '1', '-', '-', '-']);
+  const [, row = ''] = cellsText([ALONE]).split('\n');
+  expect(row.split(/\s+/)).toEqual([
+    'cell-a',
+    'serving',
+    'cell-a',
+    '-',
+    '-',
+    '-',
+    '65536',
+    '1',
+    '-',
+    '-',
+    '-',
+  ]);
+});
+
+test.each([
+  [null, /copying/],
+  [1.2, /copying, 2 s behind/],
+])('a standby shows with its lag where that is known: %s', (lagSeconds, shown) => {
+  expect(cellsText([{ ...ALONE, standby: { state: 'copying', lagSeconds } }])).toMatch(shown);
 });
 
 test('the example fleet file is good', () => {

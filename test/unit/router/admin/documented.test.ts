@@ -25,6 +25,7 @@ test('everything that can be in the way of a change is documented, by the name t
   const named = {
     'target-down': 'target-up',
     'target-drained': 'target-not-drained',
+    'no-standby': 'standby-synced',
     'not-caught-up': 'caught-up',
   };
   const notRules = ['not-found', 'warming-up', 'handover-under-way'];
@@ -42,6 +43,7 @@ test('safety rules can be overruled, and nothing else can', () => {
   const overruled = tableOf('`rule`').filter(([, , answer = '']) => answer.startsWith('yes'));
   expect(overruled.map(([rule = '']) => rule).sort()).toEqual([
     'caught-up',
+    'standby-synced',
     'target-not-drained',
     'target-up',
   ]);

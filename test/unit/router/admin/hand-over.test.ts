@@ -68,6 +68,7 @@ function beatOf(votes: Record<string, Vote>, confirmations: Record<string, Confi
     neighbourLostMs: 30_000,
     maxFailedOver: 1,
     handoverMs: 200,
+    requiresStandby: false,
     fleetInForce: true,
     confirmations,
     refused: [],
@@ -87,6 +88,7 @@ function changeOf(percent: number, more: Partial<Change> = {}): Change {
     owner: 'anna',
     expiresInMs: 600_000,
     handoverMs: 200,
+    requiresStandby: false,
     override: [],
     ...more,
   };

@@ -254,8 +254,8 @@ test.each([5, null, [], true])('%j is no pin', (pin) => {
 });
 
 test('only what exists can be required of a failover', () => {
-  expect(linesOf({ ...PAIR, failover: { requires: 'standby' } })).toEqual([
-    'failover.requires: not available (allowed: none)',
+  expect(linesOf({ ...PAIR, failover: { requires: 'luck' } })).toEqual([
+    'failover.requires: not a requirement (allowed: none, standby)',
   ]);
 });
 

@@ -52,6 +52,7 @@ function message(): Message {
     neighbourLostMs: 0,
     maxFailedOver: 0,
     handoverMs: 2_000,
+    requiresStandby: false,
     fleetInForce: true,
     confirmations: {},
   };

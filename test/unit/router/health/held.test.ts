@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Decision } from '../../../../router/health/verdicts/decide.ts';
 import type { Vote } from '../../../../router/health/record.ts';
-import { awayRecord, DOWN, homesOf, UP } from '../../../support/machine.ts';
+import { awayRecord, DOWN, homesOf, syncedOf, UP } from '../../../support/machine.ts';
 import { decided as decideOf, everyone, NOW, type Situation } from '../../../support/verdict.ts';
 
 const SUSPECT: Vote = { opinion: 'down', evidence: 'failing', reason: '5xx since v2', suspect: 'release' };
@@ -43,6 +43,23 @@ test('a home is held while its new neighbour has tenants of the home that had it
   expect([...decideOf(said).held]).toEqual([['cell-a', 'no-target']]);
   const homesOfC = homes.map((rule) => ({ ...rule, neighbour: 'cell-c' }));
   expect(decideOf({ ...said, homes: homesOfC }).changed).toMatchObject([{ home: 'cell-a', share: 100 }]);
+});
+
+test('a home whose neighbour has no synced standby of it is held where one is required', () => {
+  const required = { requiresStandby: true };
+  const { changed, held, events } = decided(DOWN, syncedOf('cell-b'), required);
+  expect([changed, [...held]]).toEqual([[], [['cell-a', 'no-standby']]]);
+  expect(events).toMatchObject([{ cell: 'cell-a', details: { held: 'no-standby' } }]);
+  expect(decided(DOWN, syncedOf('cell-a'), required).changed).toMatchObject([
+    { target: 'cell-b', share: 100 },
+  ]);
+  expect(decided(DOWN, UP).changed).toHaveLength(1);
+});
+
+test('a home that fails on its way home is held, too, and who is away stays there', () => {
+  const returning = { ...awayRecord('cell-a', 'cell-b', 2), state: 'returning', share: 50 } as const;
+  const { changed, held } = decided(DOWN, UP, { requiresStandby: true, records: [returning] });
+  expect([changed, [...held]]).toEqual([[], [['cell-a', 'no-standby']]]);
 });
 
 test('the first time, an event says so', () => {

@@ -193,9 +193,9 @@ test('a neighbour that changes is told with the one in force, and waits for a ho
     Object.entries(pairs).map(([cell, neighbour]) => [cell, { ...CELLS[cell], neighbour }]),
   );
   const plan = run(fleet(), fleet({ cells: { ...CELLS, ...turned } }), [
-    ['cell-a', { neighbour: 'cell-b', target: 'cell-b', share: 100, down: true }],
-    ['cell-b', { neighbour: 'cell-c', target: 'cell-b', share: 0, down: false }],
-    ['cell-c', { neighbour: 'cell-b', target: 'cell-c', share: 0, down: false }],
+    ['cell-a', { neighbour: 'cell-b', target: 'cell-b', share: 100, down: true, lacksStandby: false }],
+    ['cell-b', { neighbour: 'cell-c', target: 'cell-b', share: 0, down: false, lacksStandby: false }],
+    ['cell-c', { neighbour: 'cell-b', target: 'cell-c', share: 0, down: false, lacksStandby: false }],
   ]);
   expect(plan.neighbours).toEqual([
     { cell: 'cell-a', from: 'cell-b', to: 'cell-c', waits: true },

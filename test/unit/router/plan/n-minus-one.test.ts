@@ -32,7 +32,14 @@ function pictureOf(told: Record<string, Told>, measured = true): Picture {
     bucketsOf: (cell) => told[cell]?.buckets ?? 100,
     standingOf: (cell) => {
       const next = cells[(cells.indexOf(cell) + 1) % cells.length] ?? null;
-      return { neighbour: next, target: cell, share: 0, down: false, ...told[cell]?.standing };
+      return {
+        neighbour: next,
+        target: cell,
+        share: 0,
+        down: false,
+        lacksStandby: false,
+        ...told[cell]?.standing,
+      };
     },
     loads: measured ? new Map(cells.map((cell) => [cell, told[cell]?.load ?? NONE])) : null,
   };
@@ -69,6 +76,13 @@ test('it is the capacity of the neighbour that counts', () => {
   const small = { rps: 400, concurrency: 100, tunnels: 100 };
   const row = rowOf('cell-a', { 'cell-a': { load: rps(300) }, 'cell-b': { capacity: small } });
   expect(row).toMatchObject({ capacity: CAPACITY, percent: 75 });
+});
+
+test('a standby that is required and lacking is a violation', () => {
+  const row = rowOf('cell-a', { 'cell-a': { standing: { lacksStandby: true } }, 'cell-b': {} });
+  expect(row.violations).toEqual([
+    { cell: 'cell-a', rule: 'no-standby', detail: 'cell-b has no synced standby of it' },
+  ]);
 });
 
 test('exactly full is no violation, a little more is one', () => {

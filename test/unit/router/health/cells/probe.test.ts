@@ -46,7 +46,7 @@ async function rawCell(reply: string | null): Promise<string> {
 const HEALTHY = { cell: 'cell-a', version: '1.2.3', status: 'ok', checks: {} };
 
 /** What a cell of contract level 0 tells beside how it is. */
-const NOTHING = { epochs: null, rules: {}, caughtUp: null, degraded: false };
+const NOTHING = { epochs: null, rules: {}, caughtUp: null, standbys: {}, degraded: false };
 
 test('a healthy cell is up, with its version', async () => {
   const cell = await stub();
@@ -142,7 +142,7 @@ test.each([
   ['half an epoch', { 'cell-a': 1.5 }],
 ])('epochs that are %s are none, and the cell is up all the same', async (_, epochs) => {
   const cell = await stub();
-  cell.health.body = { ...HEALTHY, epochs, rules: 'many', caughtUp: 'soon' };
+  cell.health.body = { ...HEALTHY, epochs, rules: 'many', standbys: [], caughtUp: 'soon' };
   expect(await asked(cell.origin)).toEqual({ ok: true, version: '1.2.3', told: NOTHING });
 });
 

@@ -1,7 +1,7 @@
 // What begins by itself: the end of pins, and a new neighbour. Steps home are in way-home.test.ts.
 import { expect, test } from 'vitest';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../../router/health/record.ts';
-import { awayRecord, DOWN, homesOf, UP } from '../../../../support/machine.ts';
+import { awayRecord, DOWN, homesOf, syncedOf, UP } from '../../../../support/machine.ts';
 import { decided, everyone, NOW, type Situation } from '../../../../support/verdict.ts';
 
 const ALL_UP: Record<string, Vote> = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };
@@ -74,20 +74,27 @@ test('a pin that can not end now does not keep the others', () => {
   expect(begun(away, { votes }).changed[0]?.pins).not.toHaveProperty('bolt');
 });
 
+/** Nearly all are away, and acme is pinned to its home until now. */
+const PINNED_HOME: HealthRecord = {
+  ...HOME,
+  share: 99,
+  shareBefore: 99,
+  operation: 2,
+  target: 'cell-b',
+  cause: 'operator',
+  deadline: NOW + 9,
+  pins: { acme: { cell: 'cell-a', until: NOW } },
+};
+
 test('a pin does not end while the cell that would gain its tenant is down', () => {
-  const pins = { acme: { cell: 'cell-a', until: NOW } };
-  const record: HealthRecord = {
-    ...HOME,
-    share: 99,
-    shareBefore: 99,
-    operation: 2,
-    target: 'cell-b',
-    cause: 'operator',
-    deadline: NOW + 9,
-    pins,
-  };
-  const votes = everyone({ 'cell-a': UP });
-  expect(begun(record, { votes }).changed).toEqual([]);
+  expect(begun(PINNED_HOME, { votes: everyone({ 'cell-a': UP }) }).changed).toEqual([]);
+});
+
+test('a pin does not end while the neighbour that would gain its tenant lacks the standby that is required', () => {
+  const required = { requiresStandby: true };
+  expect(begun(PINNED_HOME, required).changed).toEqual([]);
+  const votes = everyone({ ...ALL_UP, 'cell-b': syncedOf('cell-a') });
+  expect(begun(PINNED_HOME, { ...required, votes }).changed).toMatchObject([{ phase: 'closing', pins: {} }]);
 });
 
 test('nothing begins for a home that gains buckets', () => {
@@ -124,6 +131,35 @@ test.each<[string, HealthRecord, Partial<Situation>]>([
   ['the new one is down', HOME, { votes: everyone({ ...ALL_UP, 'cell-c': DOWN }) }],
 ])('a home keeps its neighbour while %s', (_, record, more) => {
   expect(begun(record, { homes: NEXT, ...more }).changed).toEqual([]);
+});
+
+test('a new neighbour waits for its standby where one is required, and no longer', () => {
+  const required = { homes: NEXT, requiresStandby: true };
+  expect(begun(HOME, required).changed).toEqual([]);
+  const votes = everyone({ ...ALL_UP, 'cell-c': syncedOf('cell-a') });
+  expect(begun(HOME, { ...required, votes }).changed).toMatchObject([{ neighbour: 'cell-c', epoch: 2 }]);
+});
+
+test('where a standby is required, a home that never changed keeps the first neighbour that has one', () => {
+  const votes = everyone({ ...ALL_UP, 'cell-c': syncedOf('cell-a') });
+  const said = { homes: NEXT, records: [], votes, requiresStandby: true };
+  const kept = [initialRecord('cell-a', 'cell-c')];
+  expect(begun(HOME, said)).toMatchObject({ changed: kept, events: [] });
+  expect(begun(HOME, { ...said, records: kept }).changed).toEqual([]);
+});
+
+test.each<[string, Partial<Situation>]>([
+  ['none is required', { requiresStandby: false }],
+  ['none is synced', { votes: everyone(ALL_UP) }],
+  ['the live machines have different files', { oneFleet: false }],
+  [
+    'another home has tenants there',
+    { records: [{ ...awayRecord('cell-x', 'cell-c', 2), cause: 'operator' }] },
+  ],
+])('a home that never changed stays without a record where %s', (_, more) => {
+  const votes = everyone({ ...ALL_UP, 'cell-c': syncedOf('cell-a') });
+  const said = { homes: NEXT, records: [], votes, requiresStandby: true };
+  expect(begun(HOME, { ...said, ...more }).changed).toEqual([]);
 });
 
 test('a home does not get a neighbour that it stands in for', () => {

@@ -5,7 +5,7 @@ import { MOVES_MOST } from '../../../../../router/health/verdicts/moved.ts';
 import { closing } from '../../../../../router/health/verdicts/handover.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../../router/health/record.ts';
 import type { Change, Wish } from '../../../../../router/health/store.ts';
-import { awayRecord, DOWN, UP } from '../../../../support/machine.ts';
+import { awayRecord, DOWN, syncedOf, UP } from '../../../../support/machine.ts';
 import { liveOf, NOW } from '../../../../support/verdict.ts';
 
 const CHANGE: Omit<Change, 'wish'> = {
@@ -17,6 +17,7 @@ const CHANGE: Omit<Change, 'wish'> = {
   owner: 'team-core',
   expiresInMs: 60_000,
   handoverMs: 2_000,
+  requiresStandby: false,
   override: [],
 };
 const ALL_UP: Record<string, Vote> = { 'cell-a': UP, 'cell-b': UP, 'cell-c': UP };
@@ -167,6 +168,29 @@ test.each<[string, Wish, Record<string, Vote>, HealthRecord[], object]>([
     record: { phase: 'closing' },
     event: { details: { overruled: [rule] } },
   });
+});
+
+test.each<[string, Wish]>([
+  ['a drain', share(10)],
+  ['an evacuation', share(100)],
+  ['a pin to the neighbour', pin('cell-b')],
+])('%s needs a synced standby where one is required, unless that is overruled', (_, wish) => {
+  const required = { requiresStandby: true };
+  expect(asked(wish, required)).toEqual({ refused: 'no-standby', rule: 'standby-synced' });
+  const overruled = { ...required, override: ['standby-synced'] };
+  expect(asked(wish, overruled)).toMatchObject({
+    record: { phase: 'closing' },
+    event: { details: { overruled: ['standby-synced'] } },
+  });
+  const votes = { ...ALL_UP, 'cell-b': syncedOf('cell-a') };
+  expect(asked(wish, required, { votes })).toMatchObject({ record: { phase: 'closing' } });
+});
+
+test.each<[string, Wish, HealthRecord[]]>([
+  ['the way home', share(0), [part(10)]],
+  ['a cut-over to another home', cutOver('cell-c'), []],
+])('%s needs no standby', (_, wish, records) => {
+  expect(asked(wish, { requiresStandby: true }, { records })).toMatchObject({ record: { phase: 'closing' } });
 });
 
 test('two cells are never made to stand in for one another', () => {

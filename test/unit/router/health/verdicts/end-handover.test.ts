@@ -19,7 +19,14 @@ const READY: Confirmation = { epoch: 2, held: true, ready: true };
 /** The record in closing by a cut-over that an operator asked for. */
 function cutOver(record: HealthRecord, wish: Wish): HealthRecord {
   const { home, neighbour } = record;
-  const words = { actor: 'ada', reason: 'test', owner: 'core', override: [], cause: 'move' as const };
+  const words = {
+    actor: 'ada',
+    reason: 'test',
+    owner: 'core',
+    override: [],
+    cause: 'move' as const,
+    requiresStandby: false,
+  };
   const change = { home, neighbour, wish, ...words, expiresInMs: 0, handoverMs: 2_000 };
   const records = new Map([[home, record]]);
   const live = liveOf(everyone(ALL_UP));

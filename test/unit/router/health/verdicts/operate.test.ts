@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { boundedWish, forcedFailover } from '../../../../../router/health/verdicts/operate.ts';
 import { initialRecord, type HealthRecord, type Vote } from '../../../../../router/health/record.ts';
 import type { FailOver } from '../../../../../router/health/store.ts';
-import { awayRecord, DOWN, UP } from '../../../../support/machine.ts';
+import { awayRecord, DOWN, syncedOf, UP } from '../../../../support/machine.ts';
 import { liveOf, NOW } from '../../../../support/verdict.ts';
 
 const WISH: FailOver = {
@@ -13,6 +13,7 @@ const WISH: FailOver = {
   reason: 'disk swap',
   owner: 'team-core',
   expiresInMs: 60_000,
+  requiresStandby: false,
   override: [],
 };
 const ALL_UP = { 'cell-a': UP, 'cell-b': UP };
@@ -101,6 +102,15 @@ test('a drained neighbour is refused, unless overruled by name', () => {
   const refusal = { refused: 'target-drained', rule: 'target-not-drained' };
   expect(forced({ override: ['target-up'] }, ALL_UP, [drained])).toEqual(refusal);
   expect(forced({ override: ['target-not-drained'] }, ALL_UP, [drained])).toHaveProperty('record');
+});
+
+test('a neighbour without a synced standby is refused where one is required, unless overruled by name', () => {
+  const required = { requiresStandby: true };
+  expect(forced(required)).toEqual({ refused: 'no-standby', rule: 'standby-synced' });
+  expect(forced({ ...required, override: ['standby-synced'] })).toMatchObject({
+    event: { details: { overruled: ['standby-synced'] } },
+  });
+  expect(forced(required, { ...ALL_UP, 'cell-b': syncedOf('cell-a') })).toHaveProperty('record');
 });
 
 test('two cells are never made to stand in for one another', () => {

@@ -1,8 +1,8 @@
 // The count of the votes on one cell.
 import { expect, test } from 'vitest';
 import type { Vote } from '../../../../../router/health/record.ts';
-import { tally, type Tally } from '../../../../../router/health/verdicts/tally.ts';
-import { DOWN, SELF_DECLARED, UP } from '../../../../support/machine.ts';
+import { hasSynced, tally, type Tally } from '../../../../../router/health/verdicts/tally.ts';
+import { DOWN, SELF_DECLARED, syncedOf, UP } from '../../../../support/machine.ts';
 import { liveOf } from '../../../../support/verdict.ts';
 
 const FAILING = { opinion: 'down', evidence: 'failing', reason: 'gateway errors' } satisfies Vote;
@@ -41,6 +41,19 @@ test('a cell has caught up when most of those that find it up do not deny it', (
   expect(of(caughtUp, UP, lagging).caughtUp).toBe(true);
   expect(of(caughtUp, lagging).caughtUp).toBe(false);
   expect(of(lagging, DOWN, DOWN).caughtUp).toBe(false);
+});
+
+test.each<[boolean, (Vote | null)[]]>([
+  [true, [syncedOf('y')]],
+  [true, [syncedOf('x', 'y'), syncedOf('y'), UP]],
+  [true, [syncedOf('y'), null, null]],
+  [false, [syncedOf('y'), UP]],
+  [false, [syncedOf('y'), DOWN]],
+  [false, [syncedOf('z')]],
+  [false, [null]],
+])('a standby is synced (%s) when more than half of the opinions of its cell say so', (expected, votes) => {
+  const live = liveOf(votes.map((vote): Record<string, Vote> => (vote === null ? {} : { x: vote })));
+  expect(hasSynced(live, 'x', 'y')).toBe(expected);
 });
 
 test('the most frequent reason is quoted, an empty one too', () => {

@@ -1,0 +1,63 @@
+// The WAL that this server keeps for the other side of a pair, while that is away: bounded, shown, and complained about.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Database } from '../database.ts';
+
+const LOOK_MS = 5_000;
+
+/**
+ * `status` as PostgreSQL has it (pg_replication_slots.wal_status): `reserved`, `extended`, `unreserved` (about to be given
+ * up), `lost` (what it was for is copied anew).
+ */
+export type Retained = { slot: string; bytes: number; status: string };
+
+export class Retention {
+  readonly #database: Database;
+  readonly #logger: Logger;
+  readonly #closing = new AbortController();
+  #looping: Promise<void> | null = null;
+  #slots: readonly Retained[] = [];
+
+  /** `database`: any on the server. */
+  constructor(database: Database, logger: Logger) {
+    this.#database = database;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    this.#looping ??= this.#loop();
+  }
+
+  /** As at the last look, at most five seconds ago where the server answers. */
+  get slots(): readonly Retained[] {
+    return this.#slots;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#looping;
+  }
+
+  async #loop(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#look().catch(() => undefined);
+      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const before = new Map(this.#slots.map(({ slot, status }) => [slot, status]));
+    this.#slots = await this.#database.query<Retained>(
+      `select slot_name::text as slot, coalesce(wal_status, 'lost') as status,
+         coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 as bytes
+       from pg_replication_slots where slot_name like 'standby\\_%' or slot_name like 'guests\\_%'`,
+      [],
+    );
+    for (const { slot, status, bytes } of this.#slots) {
+      const isBad = status === 'unreserved' || status === 'lost';
+      if (isBad && before.get(slot) !== status)
+        this.#logger.error({ slot, status, bytes }, 'WAL for a standby is given up: it will be copied anew');
+    }
+  }
+}

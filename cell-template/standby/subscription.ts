@@ -1,0 +1,54 @@
+// The statements that make, change and end a subscription (CREATE SUBSCRIPTION and its kin, PostgreSQL 18).
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import type { Wanted } from './link-step.ts';
+import type { Partner } from './partner.ts';
+
+/** A new slot waits for the publisher's transactions under way. */
+const SLOT_LIMIT_MS = 20_000;
+
+/**
+ * Ships from `there` to `here` from now on, after a copy of all that is there. `origin = none`: what came by replication
+ * is not sent on, or every row would go round for ever.
+ */
+export async function subscribe(here: Partner, there: Partner, name: string, wanted: Wanted): Promise<void> {
+  await dropSlot(there, name);
+  // By itself: CREATE SUBSCRIPTION would do it inside a transaction of its own, and two that set up both directions of a pair
+  // at once would each wait for the other's to end.
+  await there.ask(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [name], SLOT_LIMIT_MS);
+  await here.ask(
+    `create subscription ${escapeIdentifier(name)} connection ${escapeLiteral(wanted.connection)} publication cellgate
+     with (origin = none, create_slot = false, copy_data = true,
+       synchronous_commit = ${escapeLiteral(wanted.synchronousCommit)})`,
+    [],
+    SLOT_LIMIT_MS,
+  );
+}
+
+/** Ends it at this side, whether or not the publisher can be reached; may be called again where it was interrupted. */
+export async function unsubscribe(here: Partner, name: string): Promise<void> {
+  const subscription = escapeIdentifier(name);
+  await here.ask(`alter subscription ${subscription} disable`);
+  await here.ask(`alter subscription ${subscription} set (slot_name = none)`);
+  await here.ask(`drop subscription ${subscription}`);
+}
+
+/** The subscription connects anew, as `wanted`. */
+export async function configure(here: Partner, name: string, wanted: Wanted): Promise<void> {
+  const subscription = escapeIdentifier(name);
+  await here.ask(
+    `alter subscription ${subscription} set (synchronous_commit = ${escapeLiteral(wanted.synchronousCommit)})`,
+  );
+  await here.ask(`alter subscription ${subscription} connection ${escapeLiteral(wanted.connection)}`);
+}
+
+export async function refresh(here: Partner, name: string): Promise<void> {
+  await here.ask(`alter subscription ${escapeIdentifier(name)} refresh publication`, [], SLOT_LIMIT_MS);
+}
+
+/** The slot of a subscription that is no more: it would keep WAL, and the new one needs its name. */
+async function dropSlot(there: Partner, name: string): Promise<void> {
+  const slot = 'from pg_replication_slots where slot_name = $1 and database = current_database()';
+  // Whoever still streams from it does so for a server that is gone, or has forgotten it.
+  await there.ask(`select pg_terminate_backend(active_pid) ${slot} and active_pid is not null`, [name]);
+  await there.ask(`select pg_drop_replication_slot(slot_name) ${slot} and active_pid is null`, [name]);
+}

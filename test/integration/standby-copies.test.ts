@@ -1,0 +1,202 @@
+// Copies made anew: of a standby that fell too far behind, of one that is lost, of a home that is; and releases with new columns.
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { openDatabase } from '../../cell-template/database.ts';
+import { migrate } from '../../cell-template/migrate.ts';
+import { standbyDatabase, standbySubscription } from '../../cell-template/standby/names.ts';
+import { appliedUpTo, writtenUpTo } from '../../cell-template/standby/position.ts';
+import { Recovery } from '../../cell-template/standby/recovery.ts';
+import { migrateStandby } from '../../cell-template/standby/standby-database.ts';
+import { ask } from '../support/cell-database.ts';
+import {
+  copyMigrations,
+  startDatabasePair,
+  startServer,
+  stopServer,
+  type DatabasePair,
+  type Server,
+} from '../support/database-pair.ts';
+import { until } from '../support/wait.ts';
+
+let here: Server;
+let there: Server;
+
+beforeAll(async () => {
+  [here, there] = await Promise.all([startServer(), startServer()]);
+});
+
+afterAll(async () => {
+  await Promise.all([stopServer(here), stopServer(there)]);
+});
+
+async function startPair(more: Parameters<typeof startDatabasePair>[2] = {}): Promise<DatabasePair> {
+  const pair = await startDatabasePair(here, there, more);
+  onTestFinished(() => pair.close());
+  return pair;
+}
+
+async function place(url: string, item: string, epoch = 1): Promise<void> {
+  await ask(
+    url,
+    `insert into orders (tenant, id, item, quantity, epoch) values ('acme', gen_random_uuid(), $1, 1, $2)`,
+    [item, epoch],
+  );
+}
+
+async function itemsAt(url: string): Promise<string[]> {
+  const rows = await ask<{ item: string }>(url, 'select item from orders order by item');
+  return rows.map(({ item }) => item);
+}
+
+async function shows(url: string, items: string[]): Promise<void> {
+  await until(`it has ${items.join(', ')}`, async () => (await itemsAt(url)).join() === items.join());
+}
+
+/** As if the WAL that the standby needs had been given up: its slot is gone. */
+async function loseSlot(pair: DatabasePair): Promise<void> {
+  const slot = standbySubscription(pair.home);
+  await ask(pair.standbyUrl, `alter subscription "${slot}" disable`);
+  await until('the slot is free', async () => {
+    const found = await ask(
+      pair.homeUrl,
+      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and active_pid is null`,
+      [slot],
+    );
+    return found.length > 0;
+  });
+  await ask(pair.standbyUrl, `alter subscription "${slot}" enable`);
+}
+
+test('a standby whose slot is gone is copied anew, over the rows that it has', async () => {
+  const pair = await startPair();
+  await place(pair.homeUrl, 'a');
+  await shows(pair.standbyUrl, ['a']);
+  await loseSlot(pair);
+  await place(pair.homeUrl, 'b');
+  await shows(pair.standbyUrl, ['a', 'b']);
+  await pair.synced();
+  await place(pair.standbyUrl, 'c', 2);
+  await shows(pair.homeUrl, ['a', 'b', 'c']);
+});
+
+test('a copy anew takes nothing back that a guest wrote meanwhile', async () => {
+  const pair = await startPair();
+  await place(pair.homeUrl, 'a');
+  await shows(pair.standbyUrl, ['a']);
+  await loseSlot(pair);
+  await ask(pair.standbyUrl, `update orders set item = 'guest', epoch = 2`);
+  await until('it is copied anew', () => pair.nextDoor.standingOf(pair.home)?.state === 'copying');
+  await pair.synced();
+  expect(await itemsAt(pair.standbyUrl)).toEqual(['guest']);
+  await shows(pair.homeUrl, ['guest']);
+});
+
+test('a standby that was lost is made again', async () => {
+  const pair = await startPair();
+  await place(pair.homeUrl, 'a');
+  await shows(pair.standbyUrl, ['a']);
+  const slot = standbySubscription(pair.home);
+  await ask(pair.standbyUrl, `alter subscription "${slot}" disable`);
+  await ask(pair.standbyUrl, `alter subscription "${slot}" set (slot_name = none)`);
+  await ask(pair.standbyUrl, `drop subscription "${slot}"`);
+  await shows(pair.standbyUrl, ['a']);
+  await place(pair.homeUrl, 'b');
+  await shows(pair.standbyUrl, ['a', 'b']);
+});
+
+test('a home that is empty while its standby is not is found so, also after another start', async () => {
+  const pair = await startPair();
+  await ask(pair.standbyUrl, `insert into rules (home, epoch, rule) values ($1, 1, '{}')`, [pair.home]);
+  await place(pair.homeUrl, 'a');
+  await shows(pair.standbyUrl, ['a']);
+  const silent = pino({ level: 'silent' });
+  await ask(here.url, `create database "${pair.home}-again"`);
+  const again = pair.homeUrl.replace(pair.home, `${pair.home}-again`);
+  await migrate(again, join(import.meta.dirname, '../../cell-template/migrations'));
+  let isCopied = false;
+  const start = async (): Promise<Recovery> => {
+    const recovery = new Recovery({
+      cellId: pair.home,
+      url: again,
+      neighbourUrl: there.url,
+      isCopied: () => isCopied,
+      logger: silent,
+    });
+    onTestFinished(() => recovery.close());
+    await recovery.start();
+    return recovery;
+  };
+  expect((await start()).isUnderWay).toBe(true);
+  const second = await start();
+  expect(second.isUnderWay).toBe(true);
+  isCopied = true;
+  await second.whole;
+  expect(second.isUnderWay).toBe(false);
+});
+
+test('a column that is added at the standby first, then at home, stops nothing', async () => {
+  const migrations = await copyMigrations();
+  onTestFinished(() => rm(migrations, { recursive: true, force: true }));
+  const pair = await startPair();
+  await writeFile(join(migrations, '900-note.sql'), `alter table public.orders add column note text`);
+  expect(await migrateStandby(there.url, pair.home, migrations)).toEqual(['900-note.sql']);
+  await place(pair.homeUrl, 'before');
+  await shows(pair.standbyUrl, ['before']);
+  await migrate(pair.homeUrl, migrations);
+  await ask(
+    pair.homeUrl,
+    `insert into orders (tenant, id, item, quantity, note) values ('acme', gen_random_uuid(), 'noted', 1, 'a note')`,
+  );
+  await shows(pair.standbyUrl, ['before', 'noted']);
+  expect(await ask(pair.standbyUrl, `select note from orders where item = 'noted'`)).toEqual([
+    { note: 'a note' },
+  ]);
+});
+
+test('a column that home had first breaks the standby, which says so, and heals once it is migrated', async () => {
+  const migrations = await copyMigrations();
+  onTestFinished(() => rm(migrations, { recursive: true, force: true }));
+  const pair = await startPair();
+  await writeFile(join(migrations, '900-note.sql'), `alter table public.orders add column note text`);
+  await migrate(pair.homeUrl, migrations);
+  await place(pair.homeUrl, 'noted');
+  await until('it is broken', () => pair.nextDoor.standingOf(pair.home)?.state === 'broken');
+  await migrateStandby(there.url, pair.home, migrations);
+  await shows(pair.standbyUrl, ['noted']);
+  await pair.synced();
+});
+
+test('a position that home has passed is waited for next door', async () => {
+  const pair = await startPair();
+  const [home, standby] = [pair.homeUrl, pair.standbyUrl].map((url) => openDatabase(url, () => undefined));
+  if (home === undefined || standby === undefined) throw new Error('two databases');
+  onTestFinished(async () => void (await Promise.all([home.close(), standby.close()])));
+  await place(pair.homeUrl, 'a');
+  const position = await writtenUpTo(home, pair.home);
+  await appliedUpTo(standby, standbySubscription(pair.home), position, AbortSignal.timeout(30_000));
+  expect(await itemsAt(pair.standbyUrl)).toEqual(['a']);
+});
+
+test('a position that nobody reached is waited for until the wait is ended', async () => {
+  const pair = await startPair();
+  const standby = openDatabase(pair.standbyUrl, () => undefined);
+  onTestFinished(() => standby.close());
+  const waiting = appliedUpTo(
+    standby,
+    standbySubscription(pair.home),
+    'FFFFFFFF/0',
+    AbortSignal.timeout(200),
+  );
+  await expect(waiting).rejects.toThrow();
+});
+
+test('the standby is a database of its own on the neighbour', async () => {
+  const pair = await startPair();
+  expect(
+    await ask(there.url, 'select 1 as there from pg_database where datname = $1', [
+      standbyDatabase(pair.home),
+    ]),
+  ).toEqual([{ there: 1 }]);
+});

@@ -1,0 +1,64 @@
+// The benchmark of durability on a small scale: one pair of real cells, killed and robbed of a disk while clients write.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Played } from '../../loadtest/durability/play.ts';
+import { judge } from '../../loadtest/durability/report.ts';
+import { runDurability, type Measured } from '../../loadtest/durability/run.ts';
+import { SCENARIOS } from '../../loadtest/durability/scenarios.ts';
+
+const NAMES = [
+  'failover, guest writes, failback',
+  'the same key again on the guest',
+  "the home's disk is lost",
+];
+
+let folder = '';
+let measured: Measured;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
+  const scenarios = SCENARIOS.filter(({ name }) => NAMES.includes(name));
+  const say = (line: string): void => console.log(line);
+  measured = await runDurability({
+    folder,
+    cells: 2,
+    seed: 6,
+    quick: true,
+    scenarios,
+    limitMs: 100_000,
+    say,
+  });
+}, 120_000);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const playedOf = (name: string): Played | undefined =>
+  measured.played.find(({ scenario }) => scenario === name);
+
+test('every scenario is played to its end', () => {
+  expect(measured.brokenOff).toEqual([]);
+  expect(measured.played.map(({ scenario }) => scenario)).toEqual(NAMES);
+});
+
+test.each(NAMES)('%s: what was acknowledged is there once, equal on both sides', (name) => {
+  const one = playedOf(name);
+  expect({ judgement: one && judge(one), faults: one?.faults, wrote: (one?.writes ?? 0) > 0 }).toEqual({
+    judgement: 'met',
+    faults: [],
+    wrote: true,
+  });
+});
+
+test('the lag of the standby is known as it was shown last before a death', () => {
+  for (const { scenario, lag } of measured.played) {
+    expect({ scenario, bytes: typeof lag?.bytes, seconds: typeof lag?.seconds }).toEqual({
+      scenario,
+      bytes: 'number',
+      seconds: 'number',
+    });
+  }
+});
