@@ -21,6 +21,7 @@ export function playInterrupted(by: Interruption): (scene: Scene) => Promise<voi
     if (by === 'nothing') await planned(scene, () => operated(scene, 'drain'));
     else await interrupt(scene, by);
     await meanwhile(scene, STAY_MS);
+    await untilRow(runningRouters(scene.fleet), scene.home, 'up', ({ opinion }) => opinion === 'up');
     // A home that failed over meanwhile finds its way back by itself.
     if ((await rowOf(scene))?.state === 'drained') await planned(scene, () => operated(scene, 'restore'));
     await untilCalm(scene.fleet);
@@ -30,7 +31,7 @@ export function playInterrupted(by: Interruption): (scene: Scene) => Promise<voi
 async function interrupt(scene: Scene, by: Exclude<Interruption, 'nothing'>): Promise<void> {
   const { fleet, home, neighbour } = scene;
   fleet.cut(home, 'silence');
-  const drained = operate(scene, 'drain').catch(() => 0);
+  const drained = operate(scene, 'drain').catch(() => null);
   await untilClosing(scene);
   if (by === 'router') await fleet.routers[LAST]?.child.stop(0);
   else if (by === 'Redis') await fleet.redis.signal('SIGKILL');

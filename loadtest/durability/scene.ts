@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../bench/wire-random.ts';
 import { runningRouters, untilCalm, untilRow, firstRouter, type CellRow } from '../bench/handover-rig.ts';
+import type { Operated } from '../rig/router.ts';
 import { until } from '../rig/until.ts';
 import type { Clients } from './clients.ts';
 import type { DurabilityFleet } from './fleet.ts';
@@ -68,16 +69,16 @@ const BODIES = {
   'fail-over': { ...SAID, expiresIn },
 };
 
-/** An operator's call about the home; answers the status. */
-export async function operate({ fleet, home }: Scene, what: keyof typeof BODIES): Promise<number> {
-  const { status } = await firstRouter(fleet).operate('POST', `/v1/cells/${home}/${what}`, BODIES[what]);
-  return status;
+/** An operator's call about the home; answers what the router said, whatever that is. */
+export async function operate({ fleet, home }: Scene, what: keyof typeof BODIES): Promise<Operated> {
+  return firstRouter(fleet).operate('POST', `/v1/cells/${home}/${what}`, BODIES[what]);
 }
 
 /** The same; throws where the answer is anything but done. */
 export async function operated(scene: Scene, what: keyof typeof BODIES): Promise<void> {
-  const status = await operate(scene, what);
-  if (status !== 200) throw new Error(`${what} of ${scene.home} was answered with ${status}`);
+  const { status, body } = await operate(scene, what);
+  if (status !== 200)
+    throw new Error(`${what} of ${scene.home} was answered with ${status}: ${JSON.stringify(body)}`);
 }
 
 export async function rowOf({ fleet, home }: Scene): Promise<CellRow | undefined> {
