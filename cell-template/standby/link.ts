@@ -11,7 +11,7 @@ import { configure, refresh, subscribe, unsubscribe } from './subscription.ts';
 
 const LOOK_MS = 500;
 /** While tables are copied. */
-const LOOK_COPYING_MS = 50;
+const LOOK_COPYING_MS = 100;
 /** A worker that fails is started again after `wal_retrieve_retry_interval`: without a new error for this long it works. */
 const ERROR_MEMORY_MS = 4_000;
 const SAVE_MS = 5_000;
