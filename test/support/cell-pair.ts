@@ -1,5 +1,6 @@
 // Two real cells: `cell-a`, and `cell-b`, which holds its standby. Rules are brought by the test, as a router would.
 import { standbyDatabase, withDatabase } from '../../cell-template/standby/names.ts';
+import { afterAll, beforeAll } from 'vitest';
 import { databaseUrlOf, pairEnv } from '../../infra/local/pairs.ts';
 import type { Rule } from '../../router/health/record.ts';
 import { bringRule, startCell, temporaryDataDir, type RunningCell } from './cell.ts';
@@ -67,6 +68,25 @@ export async function startCellPair({
     },
   };
   return pair;
+}
+
+/** A pair for all tests of a file, synced, and under the first rule of its home. */
+export function sharedCellPair(env: Record<string, string> = {}): { now: CellPair } {
+  let pair: CellPair | undefined;
+  beforeAll(async () => {
+    pair = await startCellPair({ env });
+    await untilSynced(pair);
+    await bringToBoth(pair, ruleOfHome());
+  });
+  afterAll(async () => {
+    await pair?.stop();
+  });
+  return {
+    get now() {
+      if (pair === undefined) throw new Error('the cells have not started');
+      return pair;
+    },
+  };
 }
 
 /**
