@@ -1,11 +1,10 @@
-// Refusals: the docs name them all, and faults of the database and of the rule come out as what they are.
+// Refusals: the docs name them all, and which faults of the database mean that it is to be tried again.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseError } from 'pg';
 import { expect, test } from 'vitest';
 import { REFUSALS } from '../../../cell-template/errors.ts';
 import { isUnavailable } from '../../../cell-template/unavailable.ts';
-import { bareApp } from '../../support/bare-app.ts';
 
 test('the docs name every refusal with its status, and no other', async () => {
   const docs = await readFile(join(import.meta.dirname, '../../../docs/cell.md'), 'utf8');
@@ -16,15 +15,6 @@ test('the docs name every refusal with its status, and no other', async () => {
   });
   const known = Object.entries(REFUSALS).map(([code, { status }]) => `${status} ${code}`);
   expect(documented.sort()).toEqual(known.sort());
-});
-
-test('a home of which the cell has no database is not its own: 421, and nothing was done', async () => {
-  const app = await bareApp();
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
-  const answer = await fetch(`${url}/orders`, { headers: { 'x-tenant-id': 'acme' } });
-  expect(answer.status).toBe(421);
-  expect(await answer.json()).toMatchObject({ code: 'not-its-own' });
-  await app.close();
 });
 
 function databaseError(code: string): DatabaseError {
