@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startDurabilityFleet, type DurabilityFleet } from './fleet.ts';
 import { LagWatch } from './lag-watch.ts';
 import { playScenario, type Played } from './play.ts';
-import type { Scenario } from './scenarios.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 export type RunOptions = {
   /** An empty folder for all files of the run. The caller removes it. */
@@ -12,6 +12,7 @@ export type RunOptions = {
   cells: number;
   seed: number;
   quick: boolean;
+  /** Of `SCENARIOS`. */
   scenarios: readonly Scenario[];
   /** No scenario is begun after so long. */
   limitMs: number;
@@ -33,8 +34,8 @@ type Stage = { fleet: DurabilityFleet; lags: LagWatch; durability: string };
 export async function runDurability(options: RunOptions): Promise<Measured> {
   const measured: Measured = { played: [], brokenOff: [], left: [] };
   const end = performance.now() + options.limitMs;
-  // Each turn has its own names and chance, whichever scenarios are played beside it.
-  const turns = options.scenarios.map((scenario, turn) => ({ scenario, turn }));
+  // Each has its own names and chance, whichever scenarios are played beside it.
+  const turns = options.scenarios.map((scenario) => ({ scenario, turn: SCENARIOS.indexOf(scenario) }));
   let stage: Stage | null = null;
   try {
     for (const { scenario, turn } of turns) {
