@@ -31,7 +31,7 @@ export type CellPair = {
 };
 
 /** `through`: how each reaches the other's PostgreSQL, where that is not straight. */
-export async function startCellPair({
+async function startCellPair({
   env = {},
   through = (url) => url,
 }: { env?: Record<string, string>; through?: (url: string) => string } = {}): Promise<CellPair> {
