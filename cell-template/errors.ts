@@ -4,7 +4,7 @@ import { misdirected } from './contract/answers.ts';
 import { TenantError } from './contract/tenant.ts';
 import { NewerRule } from './newer-rule.ts';
 
-const REFUSALS = {
+export const REFUSALS = {
   'tenant-missing': { status: 400, title: 'The request names no tenant' },
   'tenant-invalid': { status: 400, title: 'The tenant is not a usable name' },
   'bad-request': { status: 400, title: 'The request cannot be understood' },

@@ -69,11 +69,6 @@ async function readMigrations(folder: string): Promise<Migration[]> {
   );
 }
 
-/** The names of all migrations of `folder`, in order. */
-export async function migrationNames(folder: string): Promise<string[]> {
-  return (await readMigrations(folder)).map(({ name }) => name);
-}
-
 /** Name → digest of what the database has run. */
 async function readDone(client: Client): Promise<Map<string, string>> {
   await client.query(

@@ -17,16 +17,9 @@ export class TenantError extends Error {
 }
 
 /**
- * The tenant of a request: 1 to 128 bytes of UTF-8 without control characters. Throws `TenantError` `tenant-missing`, or
- * `tenant-invalid` for any other value and for a header sent twice.
+ * The tenant of a request: 1 to 128 bytes of UTF-8 without control characters; '' where the request names none. Throws
+ * `TenantError` `tenant-invalid` for any other value and for a header sent twice.
  */
-export function tenantOf(request: { raw: IncomingMessage }): string {
-  const tenant = tenantIfAny(request);
-  if (tenant === '') throw new TenantError('tenant-missing', 'the header x-tenant-id is required');
-  return tenant;
-}
-
-/** The same, but '' where the request names none. */
 export function tenantIfAny({ raw }: { raw: IncomingMessage }): string {
   const values = raw.headersDistinct['x-tenant-id'] ?? [];
   const [value = ''] = values;

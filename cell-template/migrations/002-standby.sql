@@ -273,18 +273,24 @@ begin
   return null;
 end
 $$;
-create function public.merge_new_rule() returns trigger language plpgsql as $$
+-- For tables with few rows. Argument: the columns of the key.
+create function public.merge_new_row() returns trigger language plpgsql as $$
+declare
+  key text := tg_argv[0];
+  given text;
+  known boolean;
 begin
-  perform from public.rules where home = new.home for update;
-  if not found then
+  select string_agg(format('($1).%I', trim(part)), ', ') into given from unnest(string_to_array(key, ',')) as part;
+  execute format('select true from %s where (%s) = (%s) for update', tg_relid::regclass, key, given) into known using new;
+  if known is null then
     return new;
   end if;
-  perform public.update_whole('public.rules', new, 'home');
+  perform public.update_whole(tg_relid, new, key);
   return null;
 end
 $$;
 create trigger merge before update on public.rules for each row execute function public.merge_rule();
-create trigger merge_new before insert on public.rules for each row execute function public.merge_new_rule();
+create trigger merge_new before insert on public.rules for each row execute function public.merge_new_row('home');
 
 create function public.merge_beat() returns trigger language plpgsql as $$
 begin
@@ -294,18 +300,8 @@ begin
   return null;
 end
 $$;
-create function public.merge_new_beat() returns trigger language plpgsql as $$
-begin
-  perform from public.beats where cell = new.cell for update;
-  if not found then
-    return new;
-  end if;
-  perform public.update_whole('public.beats', new, 'cell');
-  return null;
-end
-$$;
 create trigger merge before update on public.beats for each row execute function public.merge_beat();
-create trigger merge_new before insert on public.beats for each row execute function public.merge_new_beat();
+create trigger merge_new before insert on public.beats for each row execute function public.merge_new_row('cell');
 
 -- A settled one stays settled; of two branches' states the later one is kept.
 create function public.merge_conflict() returns trigger language plpgsql as $$
@@ -316,19 +312,8 @@ begin
   return null;
 end
 $$;
-create function public.merge_new_conflict() returns trigger language plpgsql as $$
-begin
-  perform from public.conflicts
-    where tenant = new.tenant and order_id = new.order_id and epoch = new.epoch for update;
-  if not found then
-    return new;
-  end if;
-  perform public.update_whole('public.conflicts', new, 'tenant, order_id, epoch');
-  return null;
-end
-$$;
 create trigger merge before update on public.conflicts for each row execute function public.merge_conflict();
-create trigger merge_new before insert on public.conflicts for each row execute function public.merge_new_conflict();
+create trigger merge_new before insert on public.conflicts for each row execute function public.merge_new_row('tenant, order_id, epoch');
 
 do $$
 declare

@@ -8,6 +8,11 @@ import { startRunner } from './runner.ts';
 
 /** One listens, one fetches and completes jobs, one relays. The work itself uses the connections of the cell's requests. */
 const MAX_CONNECTIONS = 3;
+/**
+ * No commit of the queue's own waits for the disk. What a crash takes back (a move into the queue, a job begun or finished)
+ * happens again, and the effect rows are written by the cell's other connections.
+ */
+const FORGETFUL = '-c synchronous_commit=off';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 /** For jobs that run when it stops; what is not done by then runs again at the next start. */
@@ -71,6 +76,7 @@ export class HomeQueue {
     const pool = openPool(store.url, (error) => this.#logger.debug({ err: error }, 'connection lost'), {
       max: MAX_CONNECTIONS,
       application_name: 'cell queue',
+      options: FORGETFUL,
       connectionTimeoutMillis: 2_000,
       statement_timeout: 10_000,
       query_timeout: 11_000,

@@ -9,7 +9,7 @@ const POLL_MS = 200;
 const FAILED_POLL_MS = 1_000;
 const BATCH = 500;
 /** Runs of a job before it is a dead letter; graphile-worker waits e, e², … seconds between them: 85 s in all. */
-export const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 5;
 
 export interface Relay {
   /** There may be entries: look now. */

@@ -1,6 +1,7 @@
 // The operators' side of a cell, below /.cellgate/: dead letters, conflicts, metrics. Routers let no client get there.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { openConflicts, settleConflict, type Settlement } from '../conflicts.ts';
+import { misdirected } from '../contract/answers.ts';
 import { Refusal } from '../errors.ts';
 import type { Homes, HomeStore } from '../homes.ts';
 import type { CellMetrics } from '../metrics.ts';
@@ -73,8 +74,8 @@ const toSettle = {
   properties: {
     home: { type: 'string' },
     tenant: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[^\\u0000]*$' },
-    orderId: { type: 'string', format: 'uuid' },
-    epoch: { type: 'integer', minimum: 0 },
+    orderId: { type: 'string', pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' },
+    epoch: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
     settlement: { type: 'string', enum: ['kept', 'lost'] },
   },
 } as const;
@@ -99,9 +100,16 @@ function conflictsRoutes(app: FastifyInstance, parts: OperatorsParts, onRequest:
   app.post<{ Body: ToSettle }>(
     '/.cellgate/conflicts/settle',
     { schema: settle, config, onRequest },
-    async ({ body }) => {
-      await settleAsOwn(body, app.contract, parts);
-      return body;
+    async ({ body }, reply) => {
+      try {
+        await settleAsOwn(body, app.contract, parts);
+        return body;
+      } catch (error) {
+        if (!(error instanceof NewerRule)) throw error;
+        // The request itself names no tenant; its body does.
+        error.tell(app.contract);
+        return misdirected(reply, app.contract.epochOf(body.home));
+      }
     },
   );
 }

@@ -1,6 +1,6 @@
 // DURABILITY=sync: whether the standby confirms at all just now. A write that nobody will confirm is refused before it is made.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../database.ts';
+import { Loop } from '../loop.ts';
 import { standbySubscription } from './names.ts';
 
 const LOOK_MS = 200;
@@ -8,8 +8,10 @@ const LOOK_MS = 200;
 export class Confirmation {
   readonly #database: Database;
   readonly #subscription: string;
-  readonly #closing = new AbortController();
-  #looping: Promise<void> | null = null;
+  readonly #loop = new Loop(
+    () => this.#look(),
+    () => LOOK_MS,
+  );
   #confirms = false;
 
   /** `database`: the cell's own. */
@@ -20,7 +22,7 @@ export class Confirmation {
 
   async start(): Promise<void> {
     await this.#look();
-    this.#looping ??= this.#loop();
+    this.#loop.start();
   }
 
   /** As at the last look, a fifth of a second ago. */
@@ -28,17 +30,8 @@ export class Confirmation {
     return this.#confirms;
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#looping;
-  }
-
-  async #loop(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
-      await this.#look();
-    }
+  close(): Promise<void> {
+    return this.#loop.close();
   }
 
   /** One that still copies connects under another name (see `connectionOf`). */

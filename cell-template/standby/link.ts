@@ -1,7 +1,7 @@
 // One direction of a pair: looks twice a second at both ends of a subscription, keeps it as it shall be, and says how far it is.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
+import { Loop } from '../loop.ts';
 import { LagMeter } from './lag.ts';
 import { isCopied, nextStep, type Published, type Subscribed, type Wanted } from './link-step.ts';
 import { lookHere, lookThere } from './look.ts';
@@ -11,7 +11,7 @@ import { configure, refresh, subscribe, unsubscribe } from './subscription.ts';
 
 const LOOK_MS = 500;
 /** While tables are copied. */
-const LOOK_COPYING_MS = 50;
+const LOOK_COPYING_MS = 100;
 /** A worker that fails is started again after `wal_retrieve_retry_interval`: without a new error for this long it works. */
 const ERROR_MEMORY_MS = 4_000;
 const SAVE_MS = 5_000;
@@ -39,9 +39,8 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #here: Partner;
   readonly #there: Partner;
-  readonly #closing = new AbortController();
+  readonly #loop: Loop;
   readonly #lag = new LagMeter();
-  #looping: Promise<void> | null = null;
   #standing: Standing = { state: 'copying', lagBytes: null, lagSeconds: null };
   #contactMs = Number.NEGATIVE_INFINITY;
   #prepared = false;
@@ -54,10 +53,14 @@ export class Link {
     this.#options = options;
     this.#here = new Partner(options.subscriberUrl);
     this.#there = new Partner(options.publisherUrl);
+    this.#loop = new Loop(
+      (closing) => this.#lookOrComplain(closing),
+      () => this.#pauseMs(),
+    );
   }
 
   start(): void {
-    this.#looping ??= this.#loop();
+    this.#loop.start();
   }
 
   /** As at the last contact with the publisher. */
@@ -72,24 +75,21 @@ export class Link {
 
   /** Ends the looks; the subscription goes on without them. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#looping;
+    await this.#loop.close();
     await Promise.all([this.#here.close(), this.#there.close()]);
   }
 
-  async #loop(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      try {
-        await this.#look();
-        this.#complaint = '';
-      } catch (error) {
-        this.#complain(error);
-      }
-      const { state } = this.#standing;
-      const again = state === 'copying' && this.silentMs < LOOK_MS ? LOOK_COPYING_MS : LOOK_MS;
-      await pause(again, undefined, { signal, ref: false }).catch(() => undefined);
+  async #lookOrComplain(closing: AbortSignal): Promise<void> {
+    try {
+      await this.#look();
+      this.#complaint = '';
+    } catch (error) {
+      if (!closing.aborted) this.#complain(error);
     }
+  }
+
+  #pauseMs(): number {
+    return this.#standing.state === 'copying' && this.silentMs < LOOK_MS ? LOOK_COPYING_MS : LOOK_MS;
   }
 
   async #look(): Promise<void> {
@@ -185,7 +185,7 @@ export class Link {
   #complain(error: unknown): void {
     const { code } = error as { code?: string };
     const reason = code ?? messageOf(error);
-    if (this.#closing.signal.aborted || reason === this.#complaint) return;
+    if (reason === this.#complaint) return;
     this.#complaint = reason;
     this.#options.logger.warn(
       { subscription: this.#options.subscription, code },

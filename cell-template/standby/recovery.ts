@@ -1,6 +1,6 @@
 // A home that lost its disk: its own database is empty, its standby is not. It serves nobody before it has all of it back.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Loop } from '../loop.ts';
 import { standbyDatabase, withDatabase } from './names.ts';
 import { Partner } from './partner.ts';
 
@@ -26,10 +26,12 @@ export type RecoveryOptions = {
 
 export class Recovery {
   readonly #options: RecoveryOptions;
-  readonly #closing = new AbortController();
+  readonly #loop = new Loop(
+    () => this.#look(),
+    () => LOOK_MS,
+  );
   readonly #whole = Promise.withResolvers<void>();
   #found: Found = 'unknown';
-  #looping: Promise<void> | null = null;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -42,8 +44,8 @@ export class Recovery {
       this.#options.logger.warn(
         'the database is empty and its standby is not: serving nobody until it is copied back',
       );
-    if (this.#found !== 'whole') this.#looping ??= this.#loop();
-    else this.#whole.resolve();
+    if (this.#found === 'whole') this.#whole.resolve();
+    else this.#loop.start();
   }
 
   /** Resolves once the database is known to be whole. */
@@ -64,19 +66,17 @@ export class Recovery {
     return home !== this.#options.cellId || epoch === 1 || this.#found !== 'unknown';
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#looping;
+  close(): Promise<void> {
+    return this.#loop.close();
   }
 
-  async #loop(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted && this.#found !== 'whole') {
-      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
-      if (this.#found === 'unknown') this.#found = await this.#find().catch(() => 'unknown' as const);
-      else if (this.#options.isCopied()) await this.#end().catch(() => undefined);
-    }
-    if (this.#found === 'whole') this.#whole.resolve();
+  async #look(): Promise<void> {
+    if (this.#found === 'unknown') this.#found = await this.#find().catch(() => 'unknown' as const);
+    else if (this.#found === 'recovering' && this.#options.isCopied())
+      await this.#end().catch(() => undefined);
+    if (this.#found !== 'whole') return;
+    this.#whole.resolve();
+    void this.#loop.close();
   }
 
   /** All has been copied back: from now on the database is as good as before. */

@@ -1,7 +1,7 @@
 // The WAL that this server keeps for the other side of a pair, while that is away: bounded, shown, and complained about.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Database } from '../database.ts';
+import { Loop } from '../loop.ts';
 
 const LOOK_MS = 5_000;
 
@@ -14,8 +14,10 @@ export type Retained = { slot: string; bytes: number; status: string };
 export class Retention {
   readonly #database: Database;
   readonly #logger: Logger;
-  readonly #closing = new AbortController();
-  #looping: Promise<void> | null = null;
+  readonly #loop = new Loop(
+    () => this.#look().catch(() => undefined),
+    () => LOOK_MS,
+  );
   #slots: readonly Retained[] = [];
 
   /** `database`: any on the server. */
@@ -25,7 +27,7 @@ export class Retention {
   }
 
   start(): void {
-    this.#looping ??= this.#loop();
+    this.#loop.start();
   }
 
   /** As at the last look, at most five seconds ago where the server answers. */
@@ -33,17 +35,8 @@ export class Retention {
     return this.#slots;
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#looping;
-  }
-
-  async #loop(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      await this.#look().catch(() => undefined);
-      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
-    }
+  close(): Promise<void> {
+    return this.#loop.close();
   }
 
   async #look(): Promise<void> {

@@ -5,10 +5,10 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AccessLog } from './access-log.ts';
 import { answerJson } from './answer-json.ts';
-import { Begun, type Work } from './begun.ts';
+import { Begun } from '../../cell-template/contract/begun.ts';
 import { openWebSocket, refuseWebSocket, streamEvents } from './endless.ts';
 import { Fence, type Rule } from './fence.ts';
-import { Pulse } from './pulse.ts';
+import { Pulse } from '../../cell-template/contract/pulse.ts';
 import { servedBy } from '../../router/health/verdicts/served-by.ts';
 import { WELL, type Behaviour, type Counters, type StubConfig } from './stub-options.ts';
 
@@ -115,7 +115,7 @@ export class StubCell {
       streamEvents(response);
       return;
     }
-    const over = this.#begun.begin(workOf(request));
+    const over = this.#begun.begin(headerOf(request, 'x-cell-home') ?? '', tenantOf(request));
     const { status, latencyMs, dripMs } = this.behaviour;
     const slowMs = Number(SLOW_PATH.exec(request.url ?? '')?.[1] ?? 0);
     this.#inside += 1;
@@ -166,10 +166,6 @@ export class StubCell {
     const { knee } = this.behaviour;
     return knee === 0 || this.#inside <= knee ? 1 : (this.#inside / knee) ** 4;
   }
-}
-
-function workOf(request: IncomingMessage): Work {
-  return { home: headerOf(request, 'x-cell-home') ?? '', tenant: tenantOf(request) };
 }
 
 /** Its bytes are UTF-8, which Node reads as Latin-1. */

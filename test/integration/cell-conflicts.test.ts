@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { orderId } from '../../cell-template/orders/ids.ts';
 import { ask, databaseUrl } from '../support/cell-database.ts';
-import { startCell, type RunningCell } from '../support/cell.ts';
+import { bringRule, startCell, type RunningCell } from '../support/cell.ts';
+import { ruleOf } from '../support/rules.ts';
 import { until } from '../support/wait.ts';
 
 let cell: RunningCell;
@@ -123,6 +124,7 @@ test.each([
   ['an unknown home', { home: 'cell-z' }, 404],
   ['no settlement of these two', { settlement: 'both' }, 400],
   ['an order ID that is none', { orderId: 'x' }, 400],
+  ['an epoch that no database holds', { epoch: 1e300 }, 400],
 ])('%s is refused', async (_name, more, status) => {
   expect((await settle(orderId('acme', 'nobody'), 'kept', more)).status).toBe(status);
 });
@@ -138,4 +140,14 @@ test('the metrics tell what was written and what is left to do', async () => {
     return depth.every((line) => line?.endsWith(' 0'));
   });
   expect(await metric('cell_relay_lag_seconds{home="cell-a"}')).toMatch(/ 0$/);
+});
+
+test("a conflict of a tenant that is another cell's now is not settled here", async () => {
+  const id = await conflicting('away');
+  const away = { epoch: 7, share: 100, shareBefore: 100, target: 'cell-b', state: 'failed-over' } as const;
+  await bringRule(cell.url, ruleOf('cell-a', away));
+  const answer = await settle(id, 'lost');
+  expect(answer.status).toBe(421);
+  expect(await answer.json()).toEqual({ epoch: 7 });
+  expect((await openOnes()).map(({ orderId: of }) => of)).toContain(id);
 });

@@ -1,60 +1,47 @@
 // DURABILITY=sync: what is acknowledged is on two disks, or is not acknowledged.
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { databasePids } from '../../cell-template/postgres/embedded.ts';
-import {
-  bringToBoth,
-  ruleOfHome,
-  send,
-  startCellPair,
-  untilSynced,
-  type CellPair,
-} from '../support/cell-pair.ts';
+import { send, sharedCellPair } from '../support/cell-pair.ts';
 import { ask } from '../support/cell-database.ts';
 import { until } from '../support/wait.ts';
 
-let pair: CellPair;
+const shared = sharedCellPair({ DURABILITY: 'sync' });
 const tea = { item: 'tea', quantity: 1 };
 
-beforeAll(async () => {
-  pair = await startCellPair({ env: { DURABILITY: 'sync' } });
-  await untilSynced(pair);
-  await bringToBoth(pair, ruleOfHome());
-});
-
-afterAll(async () => {
-  await pair?.stop();
-});
-
 async function isConfirming(): Promise<boolean> {
-  const rows = await ask(pair.homeUrl, `select from pg_stat_replication where sync_state = 'sync'`);
+  const rows = await ask(shared.now.homeUrl, `select from pg_stat_replication where sync_state = 'sync'`);
   return rows.length === 1;
 }
 
 test('an order that is acknowledged is in the standby at once', async () => {
-  await until('the standby confirms', isConfirming);
+  await until('writes are acknowledged', async () => {
+    return (await send(shared.now.home, 'POST', '/orders', { body: tea })).status === 201;
+  });
   for (let order = 0; order < 10; order += 1) {
-    const { status, body } = await send(pair.home, 'POST', '/orders', { body: tea });
+    const { status, body } = await send(shared.now.home, 'POST', '/orders', { body: tea });
     expect(status).toBe(201);
-    expect(await ask(pair.standbyUrl, 'select from orders where id = $1', [body['id']])).toHaveLength(1);
+    expect(await ask(shared.now.standbyUrl, 'select from orders where id = $1', [body['id']])).toHaveLength(
+      1,
+    );
   }
 });
 
 test('nothing is acknowledged while the neighbour can not confirm, and all goes on afterwards', async () => {
-  const pids = await databasePids(pair.neighbour.dataDir);
+  const pids = await databasePids(shared.now.neighbour.dataDir);
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   try {
-    const refused = await send(pair.home, 'POST', '/orders', {
+    const refused = await send(shared.now.home, 'POST', '/orders', {
       body: tea,
       headers: { 'idempotency-key': 'unclear' },
     });
     expect([refused.status, refused.body['code']]).toEqual([503, 'database-unavailable']);
-    expect((await send(pair.home, 'GET', '/orders')).status).toBe(200);
+    expect((await send(shared.now.home, 'GET', '/orders')).status).toBe(200);
   } finally {
     for (const pid of pids) process.kill(pid, 'SIGCONT');
   }
   await until('it is acknowledged', async () => {
-    const again = await send(pair.home, 'POST', '/orders', {
+    const again = await send(shared.now.home, 'POST', '/orders', {
       body: tea,
       headers: { 'idempotency-key': 'unclear' },
     });
@@ -65,20 +52,20 @@ test('nothing is acknowledged while the neighbour can not confirm, and all goes 
 test('a standby that copies confirms nothing, and writes are refused at once', async () => {
   await until('the standby confirms', isConfirming);
   // Held up in its copy by somebody else's lock.
-  const locker = new Client({ connectionString: pair.standbyUrl });
+  const locker = new Client({ connectionString: shared.now.standbyUrl });
   await locker.connect();
   try {
     await locker.query('begin; lock table public.orders in exclusive mode');
-    await ask(pair.standbyUrl, `alter subscription "standby_cell_a" disable`);
+    await ask(shared.now.standbyUrl, `alter subscription "standby_cell_a" disable`);
     await until('it copies anew', async () => {
       const rows = await ask(
-        pair.homeUrl,
+        shared.now.homeUrl,
         `select from pg_stat_replication where application_name = 'standby_cell_a_copying'`,
       );
       return rows.length > 0;
     });
     await until('a write is refused', async () => {
-      const { status, body } = await send(pair.home, 'POST', '/orders', { body: tea });
+      const { status, body } = await send(shared.now.home, 'POST', '/orders', { body: tea });
       return status === 503 && body['code'] === 'standby-silent';
     });
     expect(await isConfirming()).toBe(false);

@@ -1,29 +1,16 @@
 // Rows that both sides wrote while nothing was shipped between them: they end up alike, and nothing disappears.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { ask } from '../support/cell-database.ts';
-import {
-  apart,
-  startDatabasePair,
-  startServer,
-  stopServer,
-  type DatabasePair,
-  type Server,
-} from '../support/database-pair.ts';
+import { apart, sharedServers, startDatabasePair, type DatabasePair } from '../support/database-pair.ts';
 import { until } from '../support/wait.ts';
 
-let here: Server;
-let there: Server;
+const servers = sharedServers();
 let pair: DatabasePair;
 
 beforeAll(async () => {
-  [here, there] = await Promise.all([startServer(), startServer()]);
-  pair = await startDatabasePair(here, there);
+  pair = await startDatabasePair(servers.here(), servers.there());
   // What is tried here must hold by the databases alone.
   await pair.closeLinks();
-});
-
-afterAll(async () => {
-  await Promise.all([stopServer(here), stopServer(there)]);
 });
 
 let orders = 0;
@@ -65,6 +52,14 @@ async function shipped(): Promise<void> {
   await bothShow(showItem, [id], [{ item: 'marker of home', version: 1, epoch: 1 }]);
   await bothShow(showItem, [other], [{ item: 'marker of guests', version: 1, epoch: 2 }]);
 }
+
+test('what is written at home is in the standby, and what a guest writes next door is at home', async () => {
+  const [id, other] = [newId(), newId()];
+  await place(pair.homeUrl, id, 'tea', 1);
+  await bothShow(showItem, [id], [{ item: 'tea', version: 1, epoch: 1 }]);
+  await place(pair.standbyUrl, other, 'coffee', 2);
+  await bothShow(showItem, [other], [{ item: 'coffee', version: 1, epoch: 2 }]);
+});
 
 test('two inserts of one key stop neither direction, and the higher epoch wins', async () => {
   const id = newId();

@@ -2,7 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from '../../cell-template/database.ts';
 import { migrate } from '../../cell-template/migrate.ts';
 import { standbyDatabase, standbySubscription } from '../../cell-template/standby/names.ts';
@@ -13,26 +13,15 @@ import { ask } from '../support/cell-database.ts';
 import {
   copyMigrations,
   startDatabasePair,
-  startServer,
-  stopServer,
+  sharedServers,
   type DatabasePair,
-  type Server,
 } from '../support/database-pair.ts';
 import { until } from '../support/wait.ts';
 
-let here: Server;
-let there: Server;
-
-beforeAll(async () => {
-  [here, there] = await Promise.all([startServer(), startServer()]);
-});
-
-afterAll(async () => {
-  await Promise.all([stopServer(here), stopServer(there)]);
-});
+const servers = sharedServers();
 
 async function startPair(more: Parameters<typeof startDatabasePair>[2] = {}): Promise<DatabasePair> {
-  const pair = await startDatabasePair(here, there, more);
+  const pair = await startDatabasePair(servers.here(), servers.there(), more);
   onTestFinished(() => pair.close());
   return pair;
 }
@@ -112,7 +101,7 @@ test('a home that is empty while its standby is not is found so, also after anot
   await place(pair.homeUrl, 'a');
   await shows(pair.standbyUrl, ['a']);
   const silent = pino({ level: 'silent' });
-  await ask(here.url, `create database "${pair.home}-again"`);
+  await ask(servers.here().url, `create database "${pair.home}-again"`);
   const again = pair.homeUrl.replace(pair.home, `${pair.home}-again`);
   await migrate(again, join(import.meta.dirname, '../../cell-template/migrations'));
   let isCopied = false;
@@ -120,7 +109,7 @@ test('a home that is empty while its standby is not is found so, also after anot
     const recovery = new Recovery({
       cellId: pair.home,
       url: again,
-      neighbourUrl: there.url,
+      neighbourUrl: servers.there().url,
       isCopied: () => isCopied,
       logger: silent,
     });
@@ -141,7 +130,7 @@ test('a column that is added at the standby first, then at home, stops nothing',
   onTestFinished(() => rm(migrations, { recursive: true, force: true }));
   const pair = await startPair();
   await writeFile(join(migrations, '900-note.sql'), `alter table public.orders add column note text`);
-  expect(await migrateStandby(there.url, pair.home, migrations)).toEqual(['900-note.sql']);
+  expect(await migrateStandby(servers.there().url, pair.home, migrations)).toEqual(['900-note.sql']);
   await place(pair.homeUrl, 'before');
   await shows(pair.standbyUrl, ['before']);
   await migrate(pair.homeUrl, migrations);
@@ -163,7 +152,7 @@ test('a column that home had first breaks the standby, which says so, and heals 
   await migrate(pair.homeUrl, migrations);
   await place(pair.homeUrl, 'noted');
   await until('it is broken', () => pair.nextDoor.standingOf(pair.home)?.state === 'broken');
-  await migrateStandby(there.url, pair.home, migrations);
+  await migrateStandby(servers.there().url, pair.home, migrations);
   await shows(pair.standbyUrl, ['noted']);
   await pair.synced();
 });
@@ -195,7 +184,7 @@ test('a position that nobody reached is waited for until the wait is ended', asy
 test('the standby is a database of its own on the neighbour', async () => {
   const pair = await startPair();
   expect(
-    await ask(there.url, 'select 1 as there from pg_database where datname = $1', [
+    await ask(servers.there().url, 'select 1 as there from pg_database where datname = $1', [
       standbyDatabase(pair.home),
     ]),
   ).toEqual([{ there: 1 }]);

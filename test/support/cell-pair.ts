@@ -1,7 +1,7 @@
 // Two real cells: `cell-a`, and `cell-b`, which holds its standby. Rules are brought by the test, as a router would.
-import { ensureDataDir, layoutOf } from '../../cell-template/postgres/layout.ts';
-import { urlOf } from '../../cell-template/postgres/running.ts';
 import { standbyDatabase, withDatabase } from '../../cell-template/standby/names.ts';
+import { afterAll, beforeAll } from 'vitest';
+import { databaseUrlOf, pairEnv } from '../../infra/local/pairs.ts';
 import type { Rule } from '../../router/health/record.ts';
 import { bringRule, startCell, temporaryDataDir, type RunningCell } from './cell.ts';
 import { ask } from './cell-database.ts';
@@ -31,7 +31,7 @@ export type CellPair = {
 };
 
 /** `through`: how each reaches the other's PostgreSQL, where that is not straight. */
-export async function startCellPair({
+async function startCellPair({
   env = {},
   through = (url) => url,
 }: { env?: Record<string, string>; through?: (url: string) => string } = {}): Promise<CellPair> {
@@ -70,10 +70,50 @@ export async function startCellPair({
   return pair;
 }
 
-/** Where the embedded PostgreSQL of a cell answers that is yet to start. */
-export async function databaseUrlOf(dataDir: string): Promise<string> {
-  await ensureDataDir(dataDir);
-  return urlOf(await layoutOf(dataDir));
+/** A pair for all tests of a file, synced, and under the first rule of its home. */
+export function sharedCellPair(env: Record<string, string> = {}): { now: CellPair } {
+  let pair: CellPair | undefined;
+  beforeAll(async () => {
+    pair = await startCellPair({ env });
+    await untilSynced(pair);
+    await bringToBoth(pair, ruleOfHome());
+  });
+  afterAll(async () => {
+    await pair?.stop();
+  });
+  return {
+    get now() {
+      if (pair === undefined) throw new Error('the cells have not started');
+      return pair;
+    },
+  };
+}
+
+/**
+ * Cells whose neighbours are those given; each holds the standby of the others that name it. Answers them by name, and how
+ * to start one once more that was killed or stopped.
+ */
+export async function startCellRing(
+  neighbours: ReadonlyMap<string, string>,
+): Promise<{ cells: Map<string, RunningCell>; restart: (id: string) => Promise<RunningCell> }> {
+  const dataDirs = new Map<string, string>();
+  const urls = new Map<string, string>();
+  for (const id of neighbours.keys()) {
+    const dataDir = await temporaryDataDir();
+    dataDirs.set(id, dataDir);
+    urls.set(id, await databaseUrlOf(dataDir));
+  }
+  const cells = new Map<string, RunningCell>();
+  const start = async (id: string, port?: number): Promise<RunningCell> => {
+    const dataDir = dataDirs.get(id);
+    if (dataDir === undefined) throw new Error(`${id} is none of these cells`);
+    const env = pairEnv(id, neighbours, urls);
+    const cell = await startCell({ id, dataDir, env, rule: null, ...(port === undefined ? {} : { port }) });
+    cells.set(id, cell);
+    return cell;
+  };
+  await Promise.all([...neighbours.keys()].map((id) => start(id)));
+  return { cells, restart: (id) => start(id, cells.get(id)?.port) };
 }
 
 /** The rule of `cell-a`, with `cell-b` as its neighbour. */

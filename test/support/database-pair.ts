@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { afterAll, beforeAll } from 'vitest';
 import { migrate } from '../../cell-template/migrate.ts';
 import { startDatabase, type EmbeddedDatabase } from '../../cell-template/postgres/embedded.ts';
 import {
@@ -20,16 +21,32 @@ const logger = pino({ level: process.env['PAIR_LOG'] ?? 'silent' });
 
 export type Server = { url: string; dataDir: string; database: EmbeddedDatabase };
 
-export async function startServer(): Promise<Server> {
+async function startServer(): Promise<Server> {
   const dataDir = await temporaryDataDir();
   const database = await startDatabase(dataDir, logger, new AbortController().signal);
   return { url: database.url, dataDir, database };
 }
 
-export async function stopServer(server: Server | undefined): Promise<void> {
-  if (server === undefined) return;
+async function stopServer(server: Server): Promise<void> {
   await server.database.close();
   await rm(server.dataDir, { recursive: true, force: true });
+}
+
+/** Two servers for all tests of a file. */
+export function sharedServers(): { here: () => Server; there: () => Server } {
+  const servers: Server[] = [];
+  beforeAll(async () => {
+    servers.push(...(await Promise.all([startServer(), startServer()])));
+  });
+  afterAll(async () => {
+    await Promise.all(servers.map(stopServer));
+  });
+  const server = (index: number): Server => {
+    const found = servers[index];
+    if (found === undefined) throw new Error('the servers have not started');
+    return found;
+  };
+  return { here: () => server(0), there: () => server(1) };
 }
 
 /** A home and its standby, each test's own: databases on the two servers. */

@@ -113,8 +113,8 @@ test.each([
 });
 
 test('metrics name neither tenants nor anything else of clients', async () => {
-  await app.inject({ url: '/orders', headers: { 'x-tenant-id': 'secret-tenant' } });
+  await app.inject({ url: '/secret-path', headers: { 'x-tenant-id': 'secret-tenant' } });
   const { body } = await app.inject('/.cellgate/metrics');
   expect(body).toMatch(/cell_requests_total\{status_class="4xx"\} \d/);
-  expect(body).not.toContain('secret-tenant');
+  expect(body).not.toContain('secret');
 });
