@@ -115,3 +115,19 @@ export function differencesOf(one: Rows, other: Rows): string[] {
 function lines(rows: readonly unknown[]): Set<string> {
   return new Set(rows.map((row) => JSON.stringify(row)));
 }
+
+/** A cell looks at its lag so often: what it shows may be that old. */
+const LOOK_MS = 500;
+
+/**
+ * What was acknowledged after the moment up to which the lag that was shown last says that all had been shipped: of what a
+ * disk took with it no more than this may be lost. `lag` null: nothing was shown.
+ */
+export function uncoveredBy(
+  { lag, atMs }: { lag: { seconds: number | null; atMs: number } | null; atMs: number },
+  writes: readonly Acknowledged[],
+): Acknowledged[] {
+  const fromMs = lag === null ? 0 : lag.atMs - LOOK_MS - 1_000 * (lag.seconds ?? Infinity);
+  // An answer that was on its way when the cell died is noted a little later.
+  return writes.filter((write) => write.atMs >= fromMs && write.atMs <= atMs + LOOK_MS);
+}

@@ -1,6 +1,6 @@
 // From what was measured of durability to a judged table, a line for each scenario. Pure.
 import { table } from '../../infra/table.ts';
-import type { Played } from './play.ts';
+import type { Played } from './measure.ts';
 import type { Measured } from './run.ts';
 
 export type Judgement = 'met' | 'missed' | 'broken off' | 'not played';

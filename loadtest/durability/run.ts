@@ -3,7 +3,8 @@ import { mkdirSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDurabilityFleet, type DurabilityFleet } from './fleet.ts';
 import { LagWatch } from './lag-watch.ts';
-import { playScenario, type Played } from './play.ts';
+import type { Played } from './measure.ts';
+import { playScenario } from './play.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 export type RunOptions = {

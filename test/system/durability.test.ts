@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Played } from '../../loadtest/durability/play.ts';
+import type { Played } from '../../loadtest/durability/measure.ts';
 import { judge } from '../../loadtest/durability/report.ts';
 import { runDurability, type Measured } from '../../loadtest/durability/run.ts';
 import { SCENARIOS } from '../../loadtest/durability/scenarios.ts';

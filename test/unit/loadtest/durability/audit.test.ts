@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   auditRows,
   differencesOf,
+  uncoveredBy,
   unfinishedIn,
   type OrderRow,
   type Rows,
@@ -118,4 +119,21 @@ test('copies are equal whatever the order of their rows, and what only one has i
     expect.stringMatching(/^orders: only the home has .*"epoch":1/),
     expect.stringMatching(/^orders: only the standby has .*"epoch":2/),
   ]);
+});
+
+test('a lag covers what was acknowledged before it, and no more than the look was old', () => {
+  const writes = [1_000, 3_400, 3_600, 5_400, 5_600].map((atMs) => ack(1, 1, { atMs }));
+  const times = (of: Acknowledged[]): number[] => of.map(({ atMs }) => atMs);
+  const death = { atMs: 5_000, lag: { seconds: 0, atMs: 4_000 } };
+  expect(times(uncoveredBy(death, writes))).toEqual([3_600, 5_400]);
+  expect(times(uncoveredBy({ ...death, lag: { seconds: 3, atMs: 4_000 } }, writes))).toEqual([
+    1_000, 3_400, 3_600, 5_400,
+  ]);
+});
+
+test('where no lag was shown nothing is covered', () => {
+  const writes = [ack(1, 1, { atMs: 10 })];
+  for (const lag of [null, { seconds: null, atMs: 4_000 }]) {
+    expect(uncoveredBy({ atMs: 5_000, lag }, writes)).toEqual(writes);
+  }
 });

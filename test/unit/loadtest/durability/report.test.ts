@@ -1,6 +1,6 @@
 // When a scenario has kept its claims, and what the table says of it.
 import { expect, test } from 'vitest';
-import type { Played } from '../../../../loadtest/durability/play.ts';
+import type { Played } from '../../../../loadtest/durability/measure.ts';
 import { durabilityMet, judge, printedDurability } from '../../../../loadtest/durability/report.ts';
 import type { Measured } from '../../../../loadtest/durability/run.ts';
 
