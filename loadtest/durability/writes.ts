@@ -86,7 +86,8 @@ function acknowledge(
   base: Version | null,
   atMs: number,
 ): void {
-  entry.acknowledged.push({ epoch, version, quantity, cancelled, base, atMs });
+  const over = base === null ? null : { epoch: base.epoch, version: base.version };
+  entry.acknowledged.push({ epoch, version, quantity, cancelled, base: over, atMs });
 }
 
 async function untilClear(

@@ -62,7 +62,8 @@ test('an update is made over the version that was acknowledged last, and says so
   const { desk, asked } = deskWith([answer(200, { version: 2, quantity: 5 })]);
   expect(await update(desk, one, 5)).toBe('acknowledged');
   expect(asked[0]).toMatchObject({ method: 'PATCH', base: { epoch: 1, version: 1 }, body: { quantity: 5 } });
-  expect(one.acknowledged.at(-1)).toMatchObject({ version: 2, quantity: 5, base: { epoch: 1, version: 1 } });
+  expect(one.acknowledged.at(-1)).toMatchObject({ version: 2, quantity: 5 });
+  expect(one.acknowledged.at(-1)?.base).toEqual({ epoch: 1, version: 1 });
 });
 
 test('an update that met a newer version looks again, and writes over that', async () => {
