@@ -194,8 +194,13 @@ $$;
 
 create function public.note_conflict(lost public.orders, kept public.orders) returns void language plpgsql as $$
 begin
-  -- The same order by another way (its key was sent again next door): nothing was lost.
-  if (lost.item, lost.quantity, lost.status) is not distinct from (kept.item, kept.quantity, kept.status) then
+  -- The same order by another way (its key was sent again next door): nothing was lost, nor by what this branch had before.
+  -- That it is confirmed is no client's word: each side does that by itself.
+  if (lost.item, lost.quantity, lost.status = 'cancelled')
+    is not distinct from (kept.item, kept.quantity, kept.status = 'cancelled') then
+    update public.conflicts set settled_at = clock_timestamp(), settlement = 'superseded'
+      where tenant = lost.tenant and order_id = lost.id and epoch = lost.epoch and version < lost.version
+        and settled_at is null;
     return;
   end if;
   insert into public.conflicts as known (tenant, order_id, epoch, version, lost, kept)

@@ -83,6 +83,19 @@ test('the same order placed on both sides is no conflict', async () => {
   await bothShow(showLost, [id], []);
 });
 
+test('a branch that came to the same in the end is no conflict', async () => {
+  const id = newId();
+  await apart(pair, async () => {
+    await place(pair.homeUrl, id, 'tea', 1);
+    await change(pair.homeUrl, id, 'coffee', 1);
+    await place(pair.standbyUrl, id, 'coffee', 2);
+  });
+  await bothShow(showItem, [id], [{ item: 'coffee', version: 1, epoch: 2 }]);
+  await shipped();
+  const open = `${showLost.replace('order by epoch', 'and settled_at is null')}`;
+  await bothShow(open, [id], []);
+});
+
 test('two updates of one row end alike, and the loser is kept', async () => {
   const id = newId();
   await place(pair.homeUrl, id, 'tea', 1);
