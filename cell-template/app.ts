@@ -71,20 +71,20 @@ async function speakContract(app: FastifyInstance, { config, stack }: AppParts):
     version,
     token: cellToken,
     asleepMs,
-    checks: checksOf(database, () => recovery.isUnderWay, app.log),
+    checks: checksOf(database, () => recovery.servesNobody, app.log),
     more: () => {
       const caughtUp = pair.caughtUp();
       return { standbys: pair.standings(), ...(caughtUp === null ? {} : { caughtUp }) };
     },
-    rules: rulesBesideRows(homes, (rule) => recovery.mayTake(rule)),
+    rules: rulesBesideRows(homes, { cell: cellId, mayTake: (rule) => recovery.mayTake(rule), pair }),
     position: (rule) => positionOf(homes, cellId, rule),
-    applied: (rule, position, signal) => untilApplied(homes, rule, position, signal),
+    applied: (rule, position, signal) => untilApplied(homes, rule, position, signal, pair),
   });
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.is404 || request.routeOptions.config.contract === false) return done();
     const { home, role } = request.whose;
     const writes = isWrite(request.method);
-    if (role === 'home') admitHome(recovery.isUnderWay, confirmation?.confirms ?? null, writes);
+    if (role === 'home') admitHome(recovery.servesNobody, confirmation?.confirms ?? null, writes);
     else
       admitGuest(pair.standingOf(home), writes, {
         policy: guestPolicy,

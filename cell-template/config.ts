@@ -1,7 +1,8 @@
 // The environment, validated: the only file of the cell that reads it.
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { readStandbys, type StandbyOf } from './standby/declared.ts';
+import { nameTooLong, readStandbys, type StandbyOf } from './standby/declared.ts';
+import { PAIRED_NAME_BYTES } from './standby/names.ts';
 import { CELL_NAME, isPostgresUrl } from './names.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -121,6 +122,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): CellConfig {
   const parsed = schema.safeParse(set);
   const place = databasePlace(set['DATABASE_URL'], set['DATA_DIR']);
   const faults = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+  const { CELL_ID: cellId = '' } = parsed.data ?? {};
+  const hasNeighbour = set['NEIGHBOUR_DATABASE_URL'] !== undefined;
+  if (hasNeighbour && cellId.length > PAIRED_NAME_BYTES) faults.push(`CELL_ID: ${nameTooLong(cellId)}`);
   const isAlone = set['NEIGHBOUR_DATABASE_URL'] === undefined && set['STANDBY_OF'] === undefined;
   if (set['DURABILITY'] === 'sync' && isAlone) faults.push(SYNC_ALONE);
   if (parsed.data?.STANDBY_OF.some(({ home }) => home === parsed.data.CELL_ID) === true)

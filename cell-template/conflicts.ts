@@ -18,6 +18,8 @@ export type Conflict = {
   tenant: string;
   orderId: string;
   epoch: number;
+  /** The database that wrote what lost. */
+  writer: string;
   version: number;
   lost: State;
   kept: State;
@@ -28,6 +30,7 @@ type Row = {
   tenant: string;
   order_id: string;
   epoch: string;
+  writer: string;
   version: string;
   lost: State;
   kept: State;
@@ -37,7 +40,7 @@ type Row = {
 /** At most `limit` conflicts of a database that are not settled yet, the oldest first. */
 export async function openConflicts({ home, database }: HomeStore, limit: number): Promise<Conflict[]> {
   const rows = await database.query<Row>(
-    `select tenant, order_id, epoch, version, lost, kept, found_at from public.conflicts
+    `select tenant, order_id, epoch, writer, version, lost, kept, found_at from public.conflicts
      where settled_at is null order by found_at limit $1`,
     [limit],
   );
@@ -46,6 +49,7 @@ export async function openConflicts({ home, database }: HomeStore, limit: number
     tenant: row.tenant,
     orderId: row.order_id,
     epoch: Number(row.epoch),
+    writer: row.writer,
     version: Number(row.version),
     lost: row.lost,
     kept: row.kept,
@@ -63,18 +67,23 @@ export async function countConflicts({ database }: HomeStore): Promise<number> {
 }
 
 /**
- * Settles the conflict of an order in `epoch`, in the tenant's transaction. The same again changes nothing; throws
+ * Settles the conflict of an order with what `writer` wrote in `epoch`, in the tenant's transaction. The same again changes nothing; throws
  * `Refusal` for an unknown one and for one that was settled otherwise.
  */
 export async function settleConflict(
   tx: Transaction,
   whose: Whose,
-  { orderId, epoch, settlement }: { orderId: string; epoch: number; settlement: Settlement },
+  {
+    orderId,
+    epoch,
+    writer,
+    settlement,
+  }: { orderId: string; epoch: number; writer: string; settlement: Settlement },
 ): Promise<void> {
   const [found] = await tx.query<{ lost: State; settlement: Settlement | null }>(
     `select lost, settlement from public.conflicts
-     where tenant = $1 and order_id = $2 and epoch = $3 for update`,
-    [whose.tenant, orderId, epoch],
+     where tenant = $1 and order_id = $2 and epoch = $3 and writer = $4 for update`,
+    [whose.tenant, orderId, epoch, writer],
   );
   if (found === undefined) throw new Refusal('not-found', 'there is no such conflict');
   if (found.settlement === settlement) return;
@@ -82,9 +91,9 @@ export async function settleConflict(
     throw new Refusal('conflict-settled', `the conflict was settled before: ${found.settlement}`);
   if (settlement === 'lost') await writeBack(tx, whose, orderId, found.lost);
   await tx.query(
-    `update public.conflicts set settled_at = clock_timestamp(), settlement = $4
-     where tenant = $1 and order_id = $2 and epoch = $3`,
-    [whose.tenant, orderId, epoch, settlement],
+    `update public.conflicts set settled_at = clock_timestamp(), settlement = $5
+     where tenant = $1 and order_id = $2 and epoch = $3 and writer = $4`,
+    [whose.tenant, orderId, epoch, writer, settlement],
   );
 }
 

@@ -5,7 +5,7 @@ import type { Contract } from './contract/contract.ts';
 import type { HomeStore, Homes } from './homes.ts';
 import { depthOf, type Depth } from './queue/depth.ts';
 import type { Stack } from './stack.ts';
-import type { Standing } from './standby/link.ts';
+import type { Standing } from './standby/standings.ts';
 import type { Pair } from './standby/pair.ts';
 import type { Retention } from './standby/retention.ts';
 

@@ -39,9 +39,12 @@ export async function migrate(
   const client = new Client({
     connectionString: url,
     application_name: 'cell migrations',
-    options: WAIT_FOR_NOBODY,
     connectionTimeoutMillis: 5_000,
     statement_timeout: LIMIT_MS,
+    // A server that is gone answers nothing, not even that.
+    query_timeout: LIMIT_MS + 5_000,
+    keepAlive: true,
+    options: `${WAIT_FOR_NOBODY} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3`,
   });
   // A lost connection rejects the statement under way; without a listener it would end the process first.
   client.on('error', () => undefined);

@@ -11,7 +11,7 @@ import { standbyDatabase, withDatabase } from './standby/names.ts';
 import { Pair } from './standby/pair.ts';
 import { Recovery } from './standby/recovery.ts';
 import { Retention } from './standby/retention.ts';
-import { migrateStandby } from './standby/standby-database.ts';
+import { endUndeclared, migrateStandby } from './standby/standby-database.ts';
 
 /** A neighbour that does not answer keeps no cell from starting. */
 const NEIGHBOUR_LIMIT_MS = 1_000;
@@ -42,6 +42,12 @@ export async function openStack(
   // Without a neighbour nobody could confirm.
   const durability = config.neighbourUrl === null ? 'async' : config.durability;
   await confirmWrites(url, config.cellId, durability);
+  const ended = await endUndeclared(
+    url,
+    config.standbyOf.map(({ home }) => home),
+  );
+  if (ended.length > 0)
+    logger.warn({ ended }, 'standbys that are not declared any more are not fed any more');
   const homes = openHomes({ ...config, durability }, url, logger);
   closing(async () => void (await Promise.all(homes.all().map((store) => store.database.close()))));
   const own = homes.of(config.cellId);
@@ -51,10 +57,10 @@ export async function openStack(
   const pair = new Pair({ ...config, ownUrl: url, migrations, logger });
   const isCopied = (): boolean => pair.guests?.state === 'synced';
   const recovery = new Recovery({ cellId, url, neighbourUrl, isCopied, logger });
-  // It must have looked before anything comes back: a database that is half filled looks like one that never was empty.
   await recovery.start();
   closing(() => recovery.close());
-  pair.start();
+  pair.startStandbys();
+  void recovery.decided.then(() => pair.startGuests());
   closing(() => pair.close());
   const retention = new Retention(own.database, logger);
   retention.start();

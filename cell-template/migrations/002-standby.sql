@@ -7,10 +7,11 @@ alter table public.orders
   add column status text not null default 'placed' check (status in ('placed', 'confirmed', 'cancelled')),
   -- Grows by one with each write.
   add column version bigint not null default 1,
-  -- That of the rule by which the last write was made.
+  -- That of the rule by which the last write was made, and the database (see `identity`) that made it.
   add column epoch bigint not null default 0,
-  -- Epoch → the last version that was written in it: tells an older state of the same row from another branch of it.
-  add column lineage jsonb not null default '{"0": 1}',
+  add column writer text not null default '',
+  -- `<epoch>@<writer>` → the last version that was written there: tells an older state of the same row from another branch of it.
+  add column lineage jsonb not null default '{"0@": 1}',
   -- Of the request that a client's Idempotency-Key stands for; null without one.
   add column request_digest text,
   add column updated_at timestamptz not null default clock_timestamp();
@@ -41,13 +42,14 @@ create table public.conflicts (
   tenant text not null,
   order_id uuid not null,
   epoch bigint not null,
+  writer text not null,
   version bigint not null,
   lost jsonb not null,
   kept jsonb not null,
   found_at timestamptz not null default clock_timestamp(),
   settled_at timestamptz,
   settlement text,
-  primary key (tenant, order_id, epoch)
+  primary key (tenant, order_id, epoch, writer)
 );
 -- Few, among many that were settled: listed and counted.
 create index conflicts_open on public.conflicts (found_at) where settled_at is null;
@@ -71,15 +73,22 @@ create table public.pending (
   tenant text not null
 );
 
--- This database's alone: it was found empty where its standby was not, and is being filled again.
+-- This database's alone: another one in the place of one that was lost has another, so that what both wrote can be told apart.
+create table public.identity (id text not null);
+insert into public.identity values (left(replace(gen_random_uuid()::text, '-', ''), 12));
+
+-- This database's alone: it was found empty. `asked`: its standby was asked, and was not: it is being filled again.
 create table public.recovering (
   home text primary key,
+  asked boolean not null,
   since timestamptz not null default clock_timestamp()
 );
 
--- This database's alone: how far behind its publisher it was when that last answered.
+-- This database's alone: what its publisher was when that last answered, and how far behind it was then.
 create table public.looks (
   subscription text primary key,
+  publisher text not null,
+  state text not null,
   lag_bytes bigint not null,
   lag_seconds double precision not null,
   looked_at timestamptz not null default clock_timestamp()
@@ -135,19 +144,24 @@ create trigger never_deleted before delete or truncate on public.beats for each 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Writes of this side.
 
-create function public.order_written() returns trigger language plpgsql as $$
+create function public.branch_of(written public.orders) returns text language sql immutable as $$
+  select written.epoch || '@' || written.writer
+$$;
+
+create function public.order_written() returns trigger language plpgsql security definer set search_path = '' as $$
 begin
+  select id into new.writer from public.identity;
   if tg_op = 'UPDATE' then
     -- A newer rule's write is here: whoever writes by an older one serves a tenant that is not its own any more.
     if new.epoch < old.epoch then
       raise exception 'written by a newer rule' using errcode = 'CG421';
     end if;
     new.version := old.version + 1;
-    new.lineage := old.lineage || jsonb_build_object(new.epoch::text, new.version);
+    new.lineage := old.lineage || jsonb_build_object(public.branch_of(new), new.version);
     new.updated_at := clock_timestamp();
   else
     new.version := 1;
-    new.lineage := jsonb_build_object(new.epoch::text, 1);
+    new.lineage := jsonb_build_object(public.branch_of(new), 1);
   end if;
   return new;
 end
@@ -199,30 +213,42 @@ begin
   if (lost.item, lost.quantity, lost.status = 'cancelled')
     is not distinct from (kept.item, kept.quantity, kept.status = 'cancelled') then
     update public.conflicts set settled_at = clock_timestamp(), settlement = 'superseded'
-      where tenant = lost.tenant and order_id = lost.id and epoch = lost.epoch and version < lost.version
-        and settled_at is null;
+      where tenant = lost.tenant and order_id = lost.id and epoch = lost.epoch and writer = lost.writer
+        and version < lost.version and settled_at is null;
     return;
   end if;
-  insert into public.conflicts as known (tenant, order_id, epoch, version, lost, kept)
-    values (lost.tenant, lost.id, lost.epoch, lost.version, to_jsonb(lost), to_jsonb(kept))
-    on conflict (tenant, order_id, epoch) do update
-      set version = excluded.version, lost = excluded.lost, kept = excluded.kept
-      where known.version < excluded.version and known.settled_at is null;
+  -- Of a branch its last state counts, also where an earlier one was settled.
+  insert into public.conflicts as known (tenant, order_id, epoch, writer, version, lost, kept)
+    values (lost.tenant, lost.id, lost.epoch, lost.writer, lost.version, to_jsonb(lost), to_jsonb(kept))
+    on conflict (tenant, order_id, epoch, writer) do update
+      set version = excluded.version, lost = excluded.lost, kept = excluded.kept, settled_at = null, settlement = null
+      where known.version < excluded.version;
+end
+$$;
+
+-- What was taken for lost turns out to be an older state of what is kept.
+create function public.drop_false_conflicts(kept public.orders) returns void language plpgsql as $$
+begin
+  update public.conflicts set settled_at = clock_timestamp(), settlement = 'superseded'
+    where tenant = kept.tenant and order_id = kept.id and settled_at is null
+      and coalesce((kept.lineage ->> (epoch || '@' || writer))::bigint, 0) >= version;
 end
 $$;
 
 create function public.merge_order() returns trigger language plpgsql as $$
 begin
   -- What is here is an older state of what arrives: the usual case.
-  if coalesce((new.lineage ->> old.epoch::text)::bigint, 0) >= old.version then
+  if coalesce((new.lineage ->> public.branch_of(old))::bigint, 0) >= old.version then
+    perform public.drop_false_conflicts(new);
     return new;
   end if;
   -- What arrives is an older state of what is here: it comes a second time, with a copy.
-  if coalesce((old.lineage ->> new.epoch::text)::bigint, 0) >= new.version then
+  if coalesce((old.lineage ->> public.branch_of(new))::bigint, 0) >= new.version then
     return null;
   end if;
   if (new.epoch, new.version, new.lineage::text) > (old.epoch, old.version, old.lineage::text) then
     perform public.note_conflict(old, new);
+    perform public.drop_false_conflicts(new);
     return new;
   end if;
   perform public.note_conflict(new, old);
@@ -230,10 +256,16 @@ begin
 end
 $$;
 create function public.merge_new_order() returns trigger language plpgsql as $$
+declare
+  here public.orders;
 begin
-  perform from public.orders where tenant = new.tenant and id = new.id for update;
+  select * into here from public.orders where tenant = new.tenant and id = new.id;
   if not found then
     return new;
+  end if;
+  -- Without a lock: most rows of a copy made anew are here already, and a copy is one long transaction.
+  if coalesce((here.lineage ->> public.branch_of(new))::bigint, 0) >= new.version then
+    return null;
   end if;
   perform public.update_whole('public.orders', new, 'tenant, id');
   return null;
@@ -318,7 +350,7 @@ begin
 end
 $$;
 create trigger merge before update on public.conflicts for each row execute function public.merge_conflict();
-create trigger merge_new before insert on public.conflicts for each row execute function public.merge_new_row('tenant, order_id, epoch');
+create trigger merge_new before insert on public.conflicts for each row execute function public.merge_new_row('tenant, order_id, epoch, writer');
 
 do $$
 declare

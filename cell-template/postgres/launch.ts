@@ -76,6 +76,9 @@ function postgresArguments({ pgData, socketDir }: Layout): string[] {
     wal_sender_timeout: '10s',
     wal_receiver_timeout: '10s',
     wal_retrieve_retry_interval: '1s',
+    wal_receiver_status_interval: '1s',
+    max_replication_slots: '32',
+    max_wal_senders: '32',
     // No three worker processes for what a small database reads in its own.
     io_method: 'sync',
     timezone: 'UTC',

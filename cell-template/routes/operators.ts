@@ -65,17 +65,25 @@ function deadLettersRoutes(app: FastifyInstance, { homes, onWrite }: OperatorsPa
   );
 }
 
-type ToSettle = { home: string; tenant: string; orderId: string; epoch: number; settlement: Settlement };
+type ToSettle = {
+  home: string;
+  tenant: string;
+  orderId: string;
+  epoch: number;
+  writer: string;
+  settlement: Settlement;
+};
 
 const toSettle = {
   type: 'object',
-  required: ['home', 'tenant', 'orderId', 'epoch', 'settlement'],
+  required: ['home', 'tenant', 'orderId', 'epoch', 'writer', 'settlement'],
   additionalProperties: false,
   properties: {
     home: { type: 'string' },
     tenant: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[^\\u0000]*$' },
     orderId: { type: 'string', pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' },
     epoch: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    writer: { type: 'string', maxLength: 12, pattern: '^[0-9a-f]*$' },
     settlement: { type: 'string', enum: ['kept', 'lost'] },
   },
 } as const;

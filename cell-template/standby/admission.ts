@@ -1,7 +1,7 @@
 // Whether a database may be used for a request now: a standby for guests, and the cell's own while it is filled again. Pure.
 import type { GuestPolicy } from '../config.ts';
 import { Refusal } from '../errors.ts';
-import type { Standing } from './link.ts';
+import type { Standing } from './standings.ts';
 
 export type Terms = {
   policy: GuestPolicy;

@@ -5,6 +5,14 @@ import { standbySubscription } from './names.ts';
 
 const LOOK_MS = 200;
 
+/** One whose line is dead shows `streaming` until `wal_sender_timeout`: it must have answered lately, which it does each second. */
+const CONFIRMS = `select from pg_stat_replication
+  where application_name = $1 and state = 'streaming' and reply_time > clock_timestamp() - interval '3 s'`;
+
+/** A commit waits for the standby until somebody ends that; its own process may be dead. The slot of a new standby waits for it. */
+const END_ORPHANS = `select pg_cancel_backend(pid) from pg_stat_activity
+  where wait_event = 'SyncRep' and xact_start < clock_timestamp() - interval '10 s'`;
+
 export class Confirmation {
   readonly #database: Database;
   readonly #subscription: string;
@@ -36,13 +44,10 @@ export class Confirmation {
 
   /** One that still copies connects under another name (see `connectionOf`). */
   async #look(): Promise<void> {
-    this.#confirms = await this.#database
-      .query(`select from pg_stat_replication where application_name = $1 and state = 'streaming'`, [
-        this.#subscription,
-      ])
-      .then(
-        (rows) => rows.length > 0,
-        () => false,
-      );
+    await this.#database.query(END_ORPHANS, []).catch(() => undefined);
+    this.#confirms = await this.#database.query(CONFIRMS, [this.#subscription]).then(
+      (rows) => rows.length > 0,
+      () => false,
+    );
   }
 }

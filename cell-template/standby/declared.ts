@@ -1,5 +1,6 @@
 // STANDBY_OF: the homes whose standby this cell holds, as the environment names them.
 import { CELL_NAME, isPostgresUrl } from '../names.ts';
+import { PAIRED_NAME_BYTES } from './names.ts';
 
 /** A home whose standby this cell holds, and the connection string of the home's own database. */
 export type StandbyOf = { home: string; url: string };
@@ -18,9 +19,15 @@ export function readStandbys(text: string): { standbys: StandbyOf[]; faults: str
       faults.push(`an entry does not begin with the name of a cell (allowed: ${FORM})`);
     else if (!isPostgresUrl(url))
       faults.push(`what follows ${home}= is not a PostgreSQL URL (allowed: ${FORM})`);
+    else if (home.length > PAIRED_NAME_BYTES) faults.push(nameTooLong(home));
     else if (standbys.some((known) => known.home === home))
       faults.push(`${home} is named twice (allowed: ${FORM})`);
     else standbys.push({ home, url });
   }
   return { standbys, faults };
+}
+
+/** What is wrong with the name of a cell that is part of a pair. */
+export function nameTooLong(cell: string): string {
+  return `${cell} is too long a name for a cell with a standby (allowed: ${PAIRED_NAME_BYTES} characters)`;
 }

@@ -12,6 +12,11 @@ export class LagMeter {
   #waiting: Sample[] = [];
   #appliedMs: number | null = null;
 
+  /** Before the first look: all that was written by then (ms of the same clock, also a negative one) had been applied. */
+  begin(appliedMs: number): void {
+    this.#appliedMs ??= appliedMs;
+  }
+
   /** At `atMs` (ms of a steady clock) the publisher had written up to `lsn`, and the subscriber had applied `confirmed`. */
   look(lsn: bigint, confirmed: bigint, atMs: number): Lag {
     this.#waiting.push({ lsn, atMs });

@@ -3,6 +3,8 @@
 /** At the subscriber. `relations`: the states of its tables, of which `r` and `s` have been copied (pg_subscription_rel). */
 export type Subscribed = {
   oid: string;
+  /** Up to where it has applied the publisher's commits. */
+  applied: bigint;
   enabled: boolean;
   slotName: string | null;
   connection: string;
@@ -12,19 +14,20 @@ export type Subscribed = {
   running: boolean;
 };
 
-/** At the publisher. `walStatus` null: the slot is gone (pg_replication_slots). */
+/** At the publisher. `system`: its system identifier. `walStatus` null: the slot is gone (pg_replication_slots). */
 export type Published = {
+  system: string;
   lsn: bigint;
   tables: number;
   confirmed: bigint | null;
   walStatus: string | null;
 };
 
-export type Wanted = { connection: string; synchronousCommit: string };
+export type Wanted = { slot: string; connection: string; synchronousCommit: string };
 
 /**
- * `create`: there is none yet · `recreate`: what it misses can not be had any more (its slot is gone or was given up, or it
- * was left half dropped): all is copied once more · `configure`: it connects otherwise than it shall · `refresh`: the
+ * `create`: there is none yet · `recreate`: what it misses can not be had any more (its slot is gone or was given up, it was
+ * left half dropped, or it has applied what the publisher has not written): all is copied once more · `configure`: it connects otherwise than it shall · `refresh`: the
  * publisher has more tables · `none`.
  */
 export type Step = 'create' | 'recreate' | 'configure' | 'refresh' | 'none';
@@ -32,14 +35,17 @@ export type Step = 'create' | 'recreate' | 'configure' | 'refresh' | 'none';
 export function nextStep(here: Subscribed | null, there: Published, wanted: Wanted): Step {
   if (there.tables === 0) return 'none';
   if (here === null) return 'create';
-  if (!here.enabled || here.slotName === null) return 'recreate';
+  if (!here.enabled || here.slotName !== wanted.slot) return 'recreate';
   if (there.walStatus === null || there.walStatus === 'lost') return 'recreate';
+  // The publisher was set back: all that it writes up to there would be taken for applied.
+  if (here.applied > there.lsn) return 'recreate';
   if (here.connection !== wanted.connection || here.synchronousCommit !== wanted.synchronousCommit)
     return 'configure';
   return here.relations.length < there.tables ? 'refresh' : 'none';
 }
 
-/** Whether all tables have been copied. */
-export function isCopied(here: Subscribed | null): boolean {
-  return here !== null && here.relations.length > 0 && here.relations.every((state) => 'rs'.includes(state));
+/** Whether all tables have been copied. `tables`: how many the publisher has, where it was asked. */
+export function isCopied(here: Subscribed | null, tables = 1): boolean {
+  if (here === null || here.relations.length < tables) return false;
+  return here.relations.every((state) => 'rs'.includes(state));
 }

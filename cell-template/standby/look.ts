@@ -24,11 +24,8 @@ const SUBSCRIBED = `
   from pg_subscription s join pg_database d on d.oid = s.subdbid
   where d.datname = current_database() and s.subname = $1`;
 
-/** Null: there is no such subscription. `applied`: up to where it has the publisher's commits. */
-export async function lookHere(
-  here: Partner,
-  subscription: string,
-): Promise<(Subscribed & { applied: bigint }) | null> {
+/** Null: there is no such subscription. */
+export async function lookHere(here: Partner, subscription: string): Promise<Subscribed | null> {
   const [row] = await here.ask<SubscribedRow>(SUBSCRIBED, [subscription]);
   if (row === undefined) return null;
   return {
@@ -45,7 +42,8 @@ export async function lookHere(
 }
 
 const PUBLISHED = `
-  select (pg_current_wal_insert_lsn() - '0/0')::text as lsn,
+  select (select system_identifier::text from pg_control_system()) as system,
+    (pg_current_wal_insert_lsn() - '0/0')::text as lsn,
     (select count(*)::int from pg_publication_tables where pubname = 'cellgate') as tables,
     (select (confirmed_flush_lsn - '0/0')::text from pg_replication_slots
       where slot_name = $1 and database = current_database()) as confirmed,
@@ -55,6 +53,7 @@ const PUBLISHED = `
 /** Throws when the publisher does not answer. */
 export async function lookThere(there: Partner, slot: string): Promise<Published> {
   const [row] = await there.ask<{
+    system: string;
     lsn: string;
     tables: number;
     confirmed: string | null;
@@ -62,9 +61,19 @@ export async function lookThere(there: Partner, slot: string): Promise<Published
   }>(PUBLISHED, [slot]);
   if (row === undefined) throw new Error('no answer');
   return {
+    system: row.system,
     lsn: BigInt(row.lsn),
     tables: row.tables,
     confirmed: row.confirmed === null ? null : BigInt(row.confirmed),
     walStatus: row.status,
   };
+}
+
+/** The system identifier of a server: a data folder that was made anew has another one. */
+export async function systemOf(server: Partner): Promise<string> {
+  const [row] = await server.ask<{ id: string }>(
+    'select system_identifier::text as id from pg_control_system()',
+  );
+  if (row === undefined) throw new Error('no answer');
+  return row.id;
 }

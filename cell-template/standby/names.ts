@@ -5,7 +5,12 @@ export function standbyDatabase(home: string): string {
   return `standby_${home}`;
 }
 
-/** In the standby: what comes from `home`. Slots have the same name, which may hold no hyphen. */
+/**
+ * PostgreSQL cuts names after 63 bytes, and a slot's is the longest of them: `standby_`, the home, and who reads from it.
+ */
+export const PAIRED_NAME_BYTES = 38;
+
+/** In the standby: what comes from `home`. */
 export function standbySubscription(home: string): string {
   return `standby_${home.replaceAll('-', '_')}`;
 }
@@ -13,6 +18,14 @@ export function standbySubscription(home: string): string {
 /** In the home's own database: what its guests wrote next door. */
 export function guestsSubscription(home: string): string {
   return `guests_${home.replaceAll('-', '_')}`;
+}
+
+/**
+ * The slot of a subscription, which may hold no hyphen. `subscriber`: the system identifier of its server: another server that
+ * subscribes to the same, be it a former neighbour's, has a slot of its own and takes nothing from this one.
+ */
+export function slotOf(subscription: string, subscriber: string): string {
+  return `${subscription}_${BigInt(subscriber).toString(16).slice(-8)}`;
 }
 
 /** The same server, another database. */

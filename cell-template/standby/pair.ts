@@ -2,7 +2,9 @@
 import type { Logger } from 'pino';
 import type { Durability } from '../config.ts';
 import type { StandbyOf } from './declared.ts';
-import { Link, type Standing } from './link.ts';
+import type { HomeStore } from '../homes.ts';
+import { Link } from './link.ts';
+import type { Standing } from './standings.ts';
 import { guestsSubscription, standbyDatabase, standbySubscription, withDatabase } from './names.ts';
 import { ensureStandby, migrateStandby } from './standby-database.ts';
 
@@ -33,8 +35,25 @@ export class Pair {
     this.#guests = options.neighbourUrl === null ? null : guestsLink(options, options.neighbourUrl);
   }
 
-  start(): void {
-    for (const link of this.#links()) link.start();
+  /** Begins with the copies that this cell holds; what comes back to its own database is another step. */
+  startStandbys(): void {
+    for (const link of this.#standbys.values()) link.start();
+  }
+
+  /** What guests wrote next door comes home. */
+  startGuests(): void {
+    this.#guests?.start();
+  }
+
+  /** The server that feeds the database, as at the last contact; null: there was none. */
+  publisherInto({ home, role }: HomeStore): string | null {
+    const link = role === 'home' ? this.#guests : this.#standbys.get(home);
+    return link?.publisher ?? null;
+  }
+
+  /** Has the standby of `home` copied once more, over the rows that are there. */
+  copyAnew(home: string): void {
+    this.#standbys.get(home)?.copyAnew();
   }
 
   /** Of each home whose standby this cell holds, as at the last contact with that home. */

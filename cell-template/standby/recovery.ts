@@ -31,21 +31,19 @@ export class Recovery {
     () => LOOK_MS,
   );
   readonly #whole = Promise.withResolvers<void>();
+  readonly #decided = Promise.withResolvers<void>();
+  #refused = false;
   #found: Found = 'unknown';
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
-  /** Looks once, and goes on until the database is known to be whole. To be awaited before anything is copied back. */
+  /** Looks once, and goes on until the database is known to be whole. */
   async start(): Promise<void> {
     this.#found = await this.#find();
-    if (this.#found === 'recovering')
-      this.#options.logger.warn(
-        'the database is empty and its standby is not: serving nobody until it is copied back',
-      );
-    if (this.#found === 'whole') this.#whole.resolve();
-    else this.#loop.start();
+    if (this.#found !== 'unknown') this.#decide();
+    this.#loop.start();
   }
 
   /** Resolves once the database is known to be whole. */
@@ -53,17 +51,27 @@ export class Recovery {
     return this.#whole.promise;
   }
 
-  /** Whether the cell's own tenants are to be refused. */
-  get isUnderWay(): boolean {
-    return this.#found === 'recovering';
+  /**
+   * Resolves once it is known whether there is anything to recover. Before that nothing may be copied back: a database that is
+   * half filled looks like one that never was empty.
+   */
+  get decided(): Promise<void> {
+    return this.#decided.promise;
+  }
+
+  /** Whether the cell's own tenants are to be refused, so that the neighbour serves them. */
+  get servesNobody(): boolean {
+    return this.#found === 'recovering' || (this.#found === 'unknown' && this.#refused);
   }
 
   /**
-   * Whether a rule of this home may be gone by. One that has changed before says that the home has served; while its
-   * database is empty, and the standby can not be asked, nobody knows what it lost.
+   * Whether a rule may be gone by. One that has changed before says that the home has served; while its database is empty,
+   * and the standby can not be asked, nobody knows what it lost. By a first one it serves: a new cell waits for nobody.
    */
   mayTake({ home, epoch }: { home: string; epoch: number }): boolean {
-    return home !== this.#options.cellId || epoch === 1 || this.#found !== 'unknown';
+    if (home !== this.#options.cellId || epoch === 1 || this.#found !== 'unknown') return true;
+    this.#refused = true;
+    return false;
   }
 
   close(): Promise<void> {
@@ -71,12 +79,22 @@ export class Recovery {
   }
 
   async #look(): Promise<void> {
-    if (this.#found === 'unknown') this.#found = await this.#find().catch(() => 'unknown' as const);
-    else if (this.#found === 'recovering' && this.#options.isCopied())
+    if (this.#found === 'unknown') {
+      this.#found = await this.#find().catch(() => 'unknown' as const);
+      if (this.#found !== 'unknown') this.#decide();
+    } else if (this.#found === 'recovering' && this.#options.isCopied())
       await this.#end().catch(() => undefined);
     if (this.#found !== 'whole') return;
     this.#whole.resolve();
     void this.#loop.close();
+  }
+
+  #decide(): void {
+    if (this.#found === 'recovering')
+      this.#options.logger.warn(
+        'the database is empty and its standby is not: serving nobody until it is copied back',
+      );
+    this.#decided.resolve();
   }
 
   /** All has been copied back: from now on the database is as good as before. */
@@ -92,20 +110,24 @@ export class Recovery {
     const { url, neighbourUrl, cellId } = this.#options;
     if (neighbourUrl === null) return 'whole';
     return asking(url, async (own) => {
-      const [known] = await own.ask<{ recovering: boolean; ruled: boolean }>(
-        `select exists (select from public.recovering where home = $1) as recovering,
+      const [known] = await own.ask<{ asked: boolean | null; ruled: boolean }>(
+        `select (select asked from public.recovering where home = $1) as asked,
            exists (select from public.rules where home = $1) as ruled`,
         [cellId],
       );
-      if (known?.recovering === true) return 'recovering';
-      if (known?.ruled === true) return 'whole';
+      if (known === undefined || known.asked === true) return 'recovering';
+      // What is there may have come by a first rule while nobody could be asked: that says nothing of what was lost.
+      if (known.asked === null && known.ruled) return 'whole';
       const found = await askStandby(withDatabase(neighbourUrl, standbyDatabase(cellId)), cellId);
-      if (found === 'recovering')
-        await own.ask('insert into public.recovering (home) values ($1) on conflict do nothing', [cellId]);
+      if (found === 'whole') await own.ask('delete from public.recovering where home = $1', [cellId]);
+      else await own.ask(REMEMBER, [cellId, found === 'recovering']);
       return found;
     });
   }
 }
+
+const REMEMBER = `insert into public.recovering (home, asked) values ($1, $2)
+  on conflict (home) do update set asked = excluded.asked`;
 
 /** A home has served once a rule of it was brought: its standby has that rule. */
 async function askStandby(url: string, cellId: string): Promise<Found> {

@@ -44,7 +44,7 @@ export class Retention {
     this.#slots = await this.#database.query<Retained>(
       `select slot_name::text as slot, coalesce(wal_status, 'lost') as status,
          coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 as bytes
-       from pg_replication_slots where slot_name like 'standby\\_%' or slot_name like 'guests\\_%'`,
+       from pg_replication_slots where slot_name ~ '^(standby|guests)_|^pg_[0-9]+_sync_'`,
       [],
     );
     for (const { slot, status, bytes } of this.#slots) {

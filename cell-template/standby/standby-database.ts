@@ -1,8 +1,9 @@
 // The database of a standby on this cell's own server: there, and with the schema of its home.
 import { escapeIdentifier } from 'pg';
 import { migrate } from '../migrate.ts';
-import { standbyDatabase, withDatabase } from './names.ts';
+import { standbyDatabase, standbySubscription, withDatabase } from './names.ts';
 import { Partner } from './partner.ts';
+import { unsubscribe } from './subscription.ts';
 
 const CREATE_LIMIT_MS = 10_000;
 const DUPLICATE_DATABASE = '42P04';
@@ -47,5 +48,32 @@ export async function migrateStandby(
   } catch (error) {
     if ((error as { code?: string }).code === NO_DATABASE) return [];
     throw error;
+  }
+}
+
+/**
+ * Ends the subscriptions of standbys on the server of `url` whose homes are not among `declared` any more: one that went on would
+ * keep WAL at its home, and confirm what it does not keep for anybody. The rows stay, in case that was a mistake.
+ */
+export async function endUndeclared(url: string, declared: readonly string[]): Promise<string[]> {
+  const server = new Partner(url);
+  try {
+    const rows = await server.ask<{ database: string; name: string }>(
+      `select d.datname as database, s.subname as name from pg_subscription s join pg_database d on d.oid = s.subdbid
+       where starts_with(s.subname, 'standby_') and starts_with(d.datname, 'standby_')`,
+    );
+    const kept = new Set(declared.map(standbySubscription));
+    const ended = rows.filter(({ name }) => !kept.has(name));
+    for (const { database, name } of ended) {
+      const standby = new Partner(withDatabase(url, database));
+      try {
+        await unsubscribe(standby, name);
+      } finally {
+        await standby.close();
+      }
+    }
+    return ended.map(({ name }) => name);
+  } finally {
+    await server.close();
   }
 }

@@ -11,13 +11,13 @@ const SLOT_LIMIT_MS = 20_000;
  * is not sent on, or every row would go round for ever.
  */
 export async function subscribe(here: Partner, there: Partner, name: string, wanted: Wanted): Promise<void> {
-  await dropSlot(there, name);
+  await dropSlots(there, name, wanted.slot);
   // By itself: CREATE SUBSCRIPTION would do it inside a transaction of its own, and two that set up both directions of a pair
   // at once would each wait for the other's to end.
-  await there.ask(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [name], SLOT_LIMIT_MS);
+  await there.ask(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [wanted.slot], SLOT_LIMIT_MS);
   await here.ask(
     `create subscription ${escapeIdentifier(name)} connection ${escapeLiteral(wanted.connection)} publication cellgate
-     with (origin = none, create_slot = false, copy_data = true,
+     with (origin = none, create_slot = false, slot_name = ${escapeLiteral(wanted.slot)}, copy_data = true,
        synchronous_commit = ${escapeLiteral(wanted.synchronousCommit)})`,
     [],
     SLOT_LIMIT_MS,
@@ -45,10 +45,17 @@ export async function refresh(here: Partner, name: string): Promise<void> {
   await here.ask(`alter subscription ${escapeIdentifier(name)} refresh publication`, [], SLOT_LIMIT_MS);
 }
 
-/** The slot of a subscription that is no more: it would keep WAL, and the new one needs its name. */
-async function dropSlot(there: Partner, name: string): Promise<void> {
-  const slot = 'from pg_replication_slots where slot_name = $1 and database = current_database()';
-  // Whoever still streams from it does so for a server that is gone, or has forgotten it.
-  await there.ask(`select pg_terminate_backend(active_pid) ${slot} and active_pid is not null`, [name]);
-  await there.ask(`select pg_drop_replication_slot(slot_name) ${slot} and active_pid is null`, [name]);
+/** Its own slot, whoever reads from it, and those like it and of copies from which nobody does any more: they would keep WAL. */
+async function dropSlots(there: Partner, name: string, own: string): Promise<void> {
+  // Whoever still streams from it does so for a subscription that is gone.
+  await there.ask(
+    'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active_pid is not null',
+    [own],
+  );
+  await there.ask(
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots
+     where database = current_database() and active_pid is null
+       and (starts_with(slot_name, $1) or slot_name ~ '^pg_[0-9]+_sync_')`,
+    [`${name}_`],
+  );
 }

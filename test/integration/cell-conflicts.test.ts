@@ -34,8 +34,8 @@ async function conflicting(key: string, lost: Partial<Order> = {}): Promise<stri
   await until('it is confirmed', async () => (await read(id)).status === 'confirmed');
   await ask(
     url,
-    `insert into public.conflicts (tenant, order_id, epoch, version, lost, kept)
-     select tenant, id, 0, 3, to_jsonb(orders) || $2::jsonb, to_jsonb(orders) from public.orders where id = $1`,
+    `insert into public.conflicts (tenant, order_id, epoch, writer, version, lost, kept)
+     select tenant, id, 0, 'abc', 3, to_jsonb(orders) || $2::jsonb, to_jsonb(orders) from public.orders where id = $1`,
     [id, JSON.stringify({ quantity: 10, ...lost })],
   );
   return id;
@@ -54,7 +54,15 @@ async function settle(id: string, settlement: string, more: object = {}): Promis
   return fetch(`${cell.url}/.cellgate/conflicts/settle`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ home: 'cell-a', tenant: 'acme', orderId: id, epoch: 0, settlement, ...more }),
+    body: JSON.stringify({
+      home: 'cell-a',
+      tenant: 'acme',
+      orderId: id,
+      epoch: 0,
+      writer: 'abc',
+      settlement,
+      ...more,
+    }),
   });
 }
 

@@ -90,7 +90,7 @@ test('the losing cell answers a closing rule with a position, the gaining one on
   const id = await placeAtHome('last');
   const closing = awayRule(next(), { phase: 'closing', state: 'drained', operation: 7 });
   const { position = '' } = await bringRule(shared.now.home.url, closing);
-  expect(position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+  expect(position).toMatch(/^\d+\/[0-9A-F]+\/[0-9A-F]+$/);
   expect((await send(shared.now.home, 'GET', `/orders/${id}`)).status).toBe(421);
   expect(await bringRule(shared.now.neighbour.url, { ...closing, position })).toEqual({ home: HOME, epoch });
   expect(await ask(shared.now.standbyUrl, 'select id from orders where id = $1', [id])).toEqual([{ id }]);

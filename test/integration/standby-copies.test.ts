@@ -8,7 +8,10 @@ import { migrate } from '../../cell-template/migrate.ts';
 import { standbyDatabase, standbySubscription } from '../../cell-template/standby/names.ts';
 import { appliedUpTo, writtenUpTo } from '../../cell-template/standby/position.ts';
 import { Recovery } from '../../cell-template/standby/recovery.ts';
-import { migrateStandby } from '../../cell-template/standby/standby-database.ts';
+import { lookHere, lookThere } from '../../cell-template/standby/look.ts';
+import { Partner } from '../../cell-template/standby/partner.ts';
+import { Standings } from '../../cell-template/standby/standings.ts';
+import { endUndeclared, migrateStandby } from '../../cell-template/standby/standby-database.ts';
 import { ask } from '../support/cell-database.ts';
 import {
   copyMigrations,
@@ -43,6 +46,11 @@ async function shows(url: string, items: string[]): Promise<void> {
   await until(`it has ${items.join(', ')}`, async () => (await itemsAt(url)).join() === items.join());
 }
 
+/** The server that a position is of. */
+function systemIn(position: string): string | null {
+  return position.split('/')[0] ?? null;
+}
+
 /** As if the WAL that the standby needs had been given up: its slot is gone. */
 async function loseSlot(pair: DatabasePair): Promise<void> {
   const slot = standbySubscription(pair.home);
@@ -50,8 +58,8 @@ async function loseSlot(pair: DatabasePair): Promise<void> {
   await until('the slot is free', async () => {
     const found = await ask(
       pair.homeUrl,
-      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and active_pid is null`,
-      [slot],
+      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where starts_with(slot_name, $1) and active_pid is null`,
+      [`${slot}_`],
     );
     return found.length > 0;
   });
@@ -117,12 +125,12 @@ test('a home that is empty while its standby is not is found so, also after anot
     await recovery.start();
     return recovery;
   };
-  expect((await start()).isUnderWay).toBe(true);
+  expect((await start()).servesNobody).toBe(true);
   const second = await start();
-  expect(second.isUnderWay).toBe(true);
+  expect(second.servesNobody).toBe(true);
   isCopied = true;
   await second.whole;
-  expect(second.isUnderWay).toBe(false);
+  expect(second.servesNobody).toBe(false);
 });
 
 test('a column that is added at the standby first, then at home, stops nothing', async () => {
@@ -164,7 +172,9 @@ test('a position that home has passed is waited for next door', async () => {
   onTestFinished(async () => void (await Promise.all([home.close(), standby.close()])));
   await place(pair.homeUrl, 'a');
   const position = await writtenUpTo(home, pair.home);
-  await appliedUpTo(standby, standbySubscription(pair.home), position, AbortSignal.timeout(30_000));
+  await appliedUpTo(standby, standbySubscription(pair.home), position, AbortSignal.timeout(30_000), () =>
+    systemIn(position),
+  );
   expect(await itemsAt(pair.standbyUrl)).toEqual(['a']);
 });
 
@@ -172,13 +182,68 @@ test('a position that nobody reached is waited for until the wait is ended', asy
   const pair = await startPair();
   const standby = openDatabase(pair.standbyUrl, () => undefined);
   onTestFinished(() => standby.close());
+  const position = '1/FFFFFFFF/0';
   const waiting = appliedUpTo(
     standby,
     standbySubscription(pair.home),
-    'FFFFFFFF/0',
+    position,
     AbortSignal.timeout(200),
+    () => '1',
   );
   await expect(waiting).rejects.toThrow();
+});
+
+test('a position of another server than the one that feeds the copy is not taken for reached', async () => {
+  const pair = await startPair();
+  const [home, standby] = [pair.homeUrl, pair.standbyUrl].map((url) => openDatabase(url, () => undefined));
+  if (home === undefined || standby === undefined) throw new Error('two databases');
+  onTestFinished(async () => void (await Promise.all([home.close(), standby.close()])));
+  const [, lsn] = /^\d+\/(.*)$/.exec(await writtenUpTo(home, pair.home)) ?? [];
+  const fed = (): string | null =>
+    pair.nextDoor.publisherInto({ home: pair.home, role: 'standby', url: '', database: standby });
+  const waiting = appliedUpTo(
+    standby,
+    standbySubscription(pair.home),
+    `12345/${lsn}`,
+    AbortSignal.timeout(300),
+    fed,
+  );
+  await expect(waiting).rejects.toThrow();
+});
+
+test('a lag goes on from where it was when a cell comes back, as does a state', async () => {
+  const pair = await startPair();
+  await pair.closeLinks();
+  const slot = standbySubscription(pair.home);
+  await ask(pair.standbyUrl, `alter subscription "${slot}" disable`);
+  await ask(
+    pair.standbyUrl,
+    `update looks set state = 'broken', looked_at = clock_timestamp() - interval '10 minutes'`,
+  );
+  await place(pair.homeUrl, 'not there yet');
+  const again = new Standings(slot, new Partner(pair.standbyUrl));
+  const [there, here] = [new Partner(pair.homeUrl), new Partner(pair.standbyUrl)];
+  onTestFinished(async () => void (await Promise.all([there.close(), here.close()])));
+  const looked = await lookHere(here, slot);
+  await again.recall(looked);
+  expect(again.now.state).toBe('broken');
+  const { slotName } = looked ?? {};
+  again.weigh(looked, await lookThere(there, slotName ?? ''));
+  expect(again.now.state).toBe('broken');
+  expect(again.now.lagSeconds).toBeGreaterThanOrEqual(600);
+});
+
+test('a cell that is the neighbour no more stops taking what its former home writes', async () => {
+  const pair = await startPair();
+  await pair.closeLinks();
+  expect(await endUndeclared(servers.there().url, [])).toContain(standbySubscription(pair.home));
+  await place(pair.homeUrl, 'later');
+  expect(
+    await ask(
+      pair.standbyUrl,
+      'select from pg_subscription s join pg_database d on d.oid = s.subdbid where datname = current_database()',
+    ),
+  ).toEqual([]);
 });
 
 test('the standby is a database of its own on the neighbour', async () => {

@@ -97,8 +97,8 @@ export async function startDatabasePair(
     neighbourUrl: null,
     standbyOf: [{ home, url: through(homeUrl) }],
   });
-  atHome.start();
-  nextDoor.start();
+  atHome.startGuests();
+  nextDoor.startStandbys();
   const isSynced = (): boolean =>
     nextDoor.standingOf(home)?.state === 'synced' && atHome.guests?.state === 'synced';
   let closing: Promise<unknown> | null = null;

@@ -1,7 +1,7 @@
 // What guests may do here, by the policy and by the state of the copy they are served from.
 import { expect, test } from 'vitest';
 import { admitGuest, admitHome, isWrite } from '../../../../cell-template/standby/admission.ts';
-import type { Standing } from '../../../../cell-template/standby/link.ts';
+import type { Standing } from '../../../../cell-template/standby/standings.ts';
 
 const synced: Standing = { state: 'synced', lagBytes: 0, lagSeconds: 0 };
 const terms = { policy: 'full', maxLagS: 60 } as const;

@@ -7,18 +7,19 @@ import {
   type Subscribed,
 } from '../../../../cell-template/standby/link-step.ts';
 
-const wanted = { connection: 'postgres://there', synchronousCommit: 'off' };
+const wanted = { slot: 'standby_a_1', connection: 'postgres://there', synchronousCommit: 'off' };
 const here: Subscribed = {
   oid: '1',
+  applied: 90n,
   enabled: true,
-  slotName: 'standby_a',
+  slotName: 'standby_a_1',
   connection: wanted.connection,
   synchronousCommit: 'off',
   relations: ['r', 'r'],
   errors: 0,
   running: true,
 };
-const there: Published = { lsn: 100n, tables: 2, confirmed: 100n, walStatus: 'reserved' };
+const there: Published = { system: '7', lsn: 100n, tables: 2, confirmed: 100n, walStatus: 'reserved' };
 
 test('a publisher without tables is waited for', () => {
   expect(nextStep(null, { ...there, tables: 0 }, wanted)).toBe('none');
@@ -35,6 +36,14 @@ test('one that is well is left alone', () => {
 test('one whose slot is gone, or was given up, is made anew', () => {
   expect(nextStep(here, { ...there, walStatus: null }, wanted)).toBe('recreate');
   expect(nextStep(here, { ...there, walStatus: 'lost' }, wanted)).toBe('recreate');
+});
+
+test('one that has applied more than its publisher has written is made anew', () => {
+  expect(nextStep({ ...here, applied: 101n }, there, wanted)).toBe('recreate');
+});
+
+test('one that reads from a slot of another name is made anew', () => {
+  expect(nextStep(here, there, { ...wanted, slot: 'standby_a_2' })).toBe('recreate');
 });
 
 test('one that was half dropped is made anew', () => {
@@ -57,4 +66,5 @@ test('it is copied when each of its tables is, and there are some', () => {
   expect(isCopied({ ...here, relations: ['r', 'd'] })).toBe(false);
   expect(isCopied({ ...here, relations: [] })).toBe(false);
   expect(isCopied(null)).toBe(false);
+  expect(isCopied(here, 3)).toBe(false);
 });
