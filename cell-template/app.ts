@@ -55,9 +55,9 @@ export async function buildApp(cell: AppParts): Promise<FastifyInstance> {
   });
   await speakContract(app, cell);
   await describeApi(app, cell.config.version);
-  const { homes } = cell.stack;
+  const { homes, recovery } = cell.stack;
   ordersRoutes(app, { ...cell, homes });
-  operatorsRoutes(app, { ...cell, homes, token: cell.config.cellToken });
+  operatorsRoutes(app, { ...cell, homes, recovery, token: cell.config.cellToken });
   await streamRoutes(app);
   return app;
 }

@@ -10,6 +10,8 @@ import { refusals } from '../openapi.ts';
 import type { Contract } from '../contract/contract.ts';
 import { mayBringRules } from '../contract/bringer.ts';
 import { isUuid } from '../orders/ids.ts';
+import { admitHome } from '../standby/admission.ts';
+import type { Recovery } from '../standby/recovery.ts';
 import { deadLetters, retryDeadLetter } from '../queue/dead-letters.ts';
 
 /** As many of a list as one answer holds. */
@@ -19,6 +21,7 @@ const config = { contract: false } as const;
 
 export type OperatorsParts = {
   homes: Homes;
+  recovery: Pick<Recovery, 'servesNobody'>;
   metrics: CellMetrics;
   /** `CELL_TOKEN`; null: none. */
   token: string | null;
@@ -126,9 +129,10 @@ function conflictsRoutes(app: FastifyInstance, parts: OperatorsParts, onRequest:
 async function settleAsOwn(
   { home, tenant, ...conflict }: ToSettle,
   contract: Contract,
-  { homes, metrics, onWrite }: OperatorsParts,
+  { homes, recovery, metrics, onWrite }: OperatorsParts,
 ): Promise<void> {
-  const { database } = expectStore(homes, home);
+  const { database, role } = expectStore(homes, home);
+  if (role === 'home') admitHome(recovery.servesNobody, null, true);
   const epoch = contract.epochOf(home);
   const done = contract.begin(home, tenant);
   if (done === null) throw new NewerRule(null);

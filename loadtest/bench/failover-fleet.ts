@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { parseFleet } from '../../router/fleet/load.ts';
+import { startWithEnds, type Ends } from '../rig/ends.ts';
 import { startRedis, type RunningRedis } from '../rig/redis.ts';
 import { startRouter, type RunningRouter } from '../rig/router.ts';
 import { startChaosProxy, type ChaosProxy } from '../stubs/chaos-proxy.ts';
@@ -40,23 +41,12 @@ export type BenchFleet = {
   close(): Promise<void>;
 };
 
-type Ends = (() => Promise<unknown>)[];
-
 /**
  * Starts all of it and waits until every router is ready; what was started has ended when it throws. All settings of
  * the routers but the dwell are the defaults.
  */
 export async function startBenchFleet(options: FleetOptions): Promise<BenchFleet> {
-  const ends: Ends = [];
-  const close = async (): Promise<void> => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await startParts(options, ends)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return startWithEnds((ends) => startParts(options, ends));
 }
 
 async function startParts(

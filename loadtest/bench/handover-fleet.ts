@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Fleet } from '../../router/fleet/fleet.ts';
 import { parseFleet } from '../../router/fleet/load.ts';
+import { startWithEnds, type Ends } from '../rig/ends.ts';
 import { startRedis, type RunningRedis } from '../rig/redis.ts';
 import { startRouter, type RunningRouter } from '../rig/router.ts';
 import { startStubProcess, type StubProcess } from '../stubs/stub-process.ts';
@@ -52,22 +53,13 @@ export const FIRST_FILE: FleetFile = { circle: CIRCLE, generations: [{ add: MEMB
  * All settings of the routers but the dwell are the defaults.
  */
 export async function startHandoverFleet(folder: string, tenants: number): Promise<HandoverFleet> {
-  const ends: (() => Promise<unknown>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await startParts(folder, tenants, ends)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return startWithEnds((ends) => startParts(folder, tenants, ends));
 }
 
 async function startParts(
   folder: string,
   tenants: number,
-  ends: (() => Promise<unknown>)[],
+  ends: Ends,
 ): Promise<Omit<HandoverFleet, 'close'>> {
   const redis = await startRedis();
   ends.push(() => redis.stop());

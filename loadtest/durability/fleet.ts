@@ -8,6 +8,7 @@ import { parseFleet } from '../../router/fleet/load.ts';
 import { pairEnv } from '../../infra/local/pairs.ts';
 import { layCable, type Cable, type Cut } from '../rig/cable.ts';
 import { RigCell } from '../rig/cell.ts';
+import { startWithEnds, type Ends } from '../rig/ends.ts';
 import { startRedis, type RunningRedis } from '../rig/redis.ts';
 import { startRouter, type RunningRouter } from '../rig/router.ts';
 import { until } from '../rig/until.ts';
@@ -41,20 +42,9 @@ export type DurabilityFleet = {
   close(): Promise<void>;
 };
 
-type Ends = (() => Promise<unknown>)[];
-
 /** Starts all of it and waits until every standby is synced; what was started has ended when it throws. */
 export async function startDurabilityFleet(options: FleetOptions): Promise<DurabilityFleet> {
-  const ends: Ends = [];
-  const close = async (): Promise<void> => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await startParts(options, ends)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return startWithEnds((ends) => startParts(options, ends));
 }
 
 async function startParts(options: FleetOptions, ends: Ends): Promise<Omit<DurabilityFleet, 'close'>> {

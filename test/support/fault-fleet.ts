@@ -1,5 +1,6 @@
 // A fleet to spoil: three routers, four fenced stub cells that stand in for one another in a circle, and a Redis.
 import { mkdtemp, rm } from 'node:fs/promises';
+import { startWithEnds, type Ends } from '../../loadtest/rig/ends.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts';
@@ -86,22 +87,11 @@ export type FaultFleet = {
 
 /** Starts all of it, and resolves once verdicts can be passed. What was started has ended when it rejects. */
 export async function startFaultFleet(options: FaultFleetOptions = {}): Promise<FaultFleet> {
-  const ends: (() => Promise<unknown>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await startParts(options, ends)), stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const { close, ...fleet } = await startWithEnds((ends) => startParts(options, ends));
+  return { ...fleet, stop: close };
 }
 
-async function startParts(
-  options: FaultFleetOptions,
-  ends: (() => Promise<unknown>)[],
-): Promise<Omit<FaultFleet, 'stop'>> {
+async function startParts(options: FaultFleetOptions, ends: Ends): Promise<Omit<FaultFleet, 'stop'>> {
   const { env = {}, envOf = () => ({}), unfenced = [], zones = {}, behaviour = {}, proxied = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-faults-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
