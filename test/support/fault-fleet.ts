@@ -87,8 +87,8 @@ export type FaultFleet = {
 
 /** Starts all of it, and resolves once verdicts can be passed. What was started has ended when it rejects. */
 export async function startFaultFleet(options: FaultFleetOptions = {}): Promise<FaultFleet> {
-  const { close, ...fleet } = await startWithEnds((ends) => startParts(options, ends));
-  return { ...fleet, stop: close };
+  const fleet = await startWithEnds((ends) => startParts(options, ends));
+  return { ...fleet, stop: () => fleet.close() };
 }
 
 async function startParts(options: FaultFleetOptions, ends: Ends): Promise<Omit<FaultFleet, 'stop'>> {
