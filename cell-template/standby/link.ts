@@ -38,6 +38,8 @@ export class Link {
   #publisher: string | null = null;
   #prepared = false;
   #copyAnew = false;
+  /** At the look before: this one's may be of commits that the publisher made since it was asked. */
+  #appliedBefore = 0n;
   #complaint = '';
 
   constructor(options: LinkOptions) {
@@ -135,8 +137,10 @@ export class Link {
     const { subscription, logger } = this.#options;
     const wanted = this.#wanted(here, there);
     if (wanted === null) return;
-    const step = this.#copyAnew && here !== null ? 'recreate' : nextStep(here, there, wanted);
+    const before = here === null ? null : { ...here, applied: this.#appliedBefore };
+    const step = this.#copyAnew && here !== null ? 'recreate' : nextStep(before, there, wanted);
     this.#copyAnew = false;
+    this.#appliedBefore = step === 'none' && here !== null ? here.applied : 0n;
     if (step === 'none') return;
     logger.info({ subscription, step }, 'replication is set up');
     if (step === 'recreate') await unsubscribe(this.#here, subscription);
