@@ -1,10 +1,9 @@
 // How a subscription stands: its state and its lag, as at the last contact with its publisher, also across a restart.
+import { Failures } from './failures.ts';
 import { LagMeter } from './lag.ts';
 import { isCopied, type Published, type Subscribed } from './link-step.ts';
 import type { Partner } from './partner.ts';
 
-/** A worker that fails is started again after `wal_retrieve_retry_interval`: without a new error for this long it works. */
-const ERROR_MEMORY_MS = 4_000;
 const SAVE_MS = 5_000;
 
 /** `lagBytes` and `lagSeconds` null: it was never complete. */
@@ -21,7 +20,7 @@ export class Standings {
   #now: Standing = { state: 'copying', lagBytes: null, lagSeconds: null };
   #contactMs = Number.NEGATIVE_INFINITY;
   #recalled = false;
-  #errors: { count: number; sinceMs: number } | null = null;
+  readonly #failures = new Failures();
   #saved: { state: Standing['state']; atMs: number } | null = null;
 
   /** `here`: the database that is fed, where it is kept. */
@@ -59,7 +58,7 @@ export class Standings {
     this.#now = { state, lagBytes: Number(row.bytes), lagSeconds: row.seconds };
     const now = performance.now();
     this.#lag.begin(now - 1_000 * (row.seconds + Math.max(0, row.ago)));
-    if (state === 'broken') this.#errors = { count: here?.errors ?? 0, sinceMs: now };
+    if (state === 'broken') this.#failures.recall(now);
   }
 
   /** Both ends were seen. */
@@ -75,14 +74,10 @@ export class Standings {
     this.#contactMs = now;
   }
 
-  /**
-   * `broken`: its worker died of an error lately. One error may be a race that the next try wins, so that must last. While
-   * there is no worker nobody knows: it stays what it was.
-   */
-  #stateOf({ errors, running }: Subscribed, now: number): Standing['state'] {
-    this.#errors ??= { count: errors, sinceMs: Number.NEGATIVE_INFINITY };
-    if (errors !== this.#errors.count) this.#errors = { count: errors, sinceMs: now };
-    if (now - this.#errors.sinceMs < ERROR_MEMORY_MS) return 'broken';
+  /** While there is no worker nobody knows: it stays what it was. */
+  #stateOf({ errors, applied, running }: Subscribed, now: number): Standing['state'] {
+    this.#failures.look(errors, applied, now);
+    if (this.#failures.last) return 'broken';
     return running ? 'synced' : this.#now.state;
   }
 
