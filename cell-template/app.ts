@@ -73,10 +73,10 @@ async function speakContract(app: FastifyInstance, { config, stack }: AppParts):
     asleepMs,
     checks: checksOf(database, () => recovery.servesNobody, app.log),
     more: () => {
-      const caughtUp = pair.caughtUp();
+      const caughtUp = pair.caughtUp(app.contract.ruleOf(cellId)?.neighbour ?? null);
       return { standbys: pair.standings(), ...(caughtUp === null ? {} : { caughtUp }) };
     },
-    rules: rulesBesideRows(homes, { cell: cellId, mayTake: (rule) => recovery.mayTake(rule), pair }),
+    rules: rulesBesideRows(homes, (rule) => recovery.mayTake(rule)),
     position: (rule) => positionOf(homes, cellId, rule),
     applied: (rule, position, signal) => untilApplied(homes, rule, position, signal, pair),
   });

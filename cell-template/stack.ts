@@ -42,12 +42,7 @@ export async function openStack(
   // Without a neighbour nobody could confirm.
   const durability = config.neighbourUrl === null ? 'async' : config.durability;
   await confirmWrites(url, config.cellId, durability);
-  const ended = await endUndeclared(
-    url,
-    config.standbyOf.map(({ home }) => home),
-  );
-  if (ended.length > 0)
-    logger.warn({ ended }, 'standbys that are not declared any more are not fed any more');
+  void endFormerStandbys(config, url, logger);
   const homes = openHomes({ ...config, durability }, url, logger);
   closing(async () => void (await Promise.all(homes.all().map((store) => store.database.close()))));
   const own = homes.of(config.cellId);
@@ -69,6 +64,23 @@ export async function openStack(
   await confirmation?.start();
   closing(async () => confirmation?.close());
   return { database: own.database, homes, pair, recovery, retention, confirmation };
+}
+
+/** No start waits for it: a subscription that still copied asks its home, which may be away. */
+async function endFormerStandbys(
+  { cellId, standbyOf }: CellConfig,
+  url: string,
+  logger: Logger,
+): Promise<void> {
+  const declared = standbyOf.map(({ home }) => home);
+  try {
+    const ended = await endUndeclared(url, cellId, declared);
+    if (ended.length > 0)
+      logger.warn({ ended }, 'standbys that are not declared any more are not fed any more');
+  } catch (error) {
+    const { code } = error as { code?: string };
+    logger.warn({ code }, 'former standbys could not be ended: the next start tries again');
+  }
 }
 
 /** The standby next door first: a column must be there before the home sends it. */

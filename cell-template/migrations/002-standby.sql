@@ -74,14 +74,21 @@ create table public.pending (
 );
 
 -- This database's alone: another one in the place of one that was lost has another, so that what both wrote can be told apart.
-create table public.identity (id text not null);
-insert into public.identity values (left(replace(gen_random_uuid()::text, '-', ''), 12));
+-- `holder`: of a standby, the cell that holds it.
+create table public.identity (id text not null, holder text);
+insert into public.identity (id) values (left(replace(gen_random_uuid()::text, '-', ''), 12));
 
 -- This database's alone: it was found empty. `asked`: its standby was asked, and was not: it is being filled again.
 create table public.recovering (
   home text primary key,
   asked boolean not null,
   since timestamptz not null default clock_timestamp()
+);
+
+-- This database's alone: who was the neighbour, by the rule that its publisher had, when all was copied last; null: it had none.
+create table public.copies (
+  subscription text primary key,
+  neighbour text
 );
 
 -- This database's alone: what its publisher was when that last answered, and how far behind it was then.

@@ -5,9 +5,14 @@ import { standbySubscription } from './names.ts';
 
 const LOOK_MS = 200;
 
-/** One whose line is dead shows `streaming` until `wal_sender_timeout`: it must have answered lately, which it does each second. */
-const CONFIRMS = `select from pg_stat_replication
-  where application_name = $1 and state = 'streaming' and reply_time > clock_timestamp() - interval '3 s'`;
+/**
+ * One whose line is dead shows `streaming` until `wal_sender_timeout`. Who has waited for it for a second waits for nothing, as far as
+ * anybody knows, and holds a connection that reads need: no more of them.
+ */
+const CONFIRMS = `select where
+  exists (select from pg_stat_replication where application_name = $1 and state = 'streaming')
+  and not exists (select from pg_stat_activity
+    where wait_event = 'SyncRep' and state_change < clock_timestamp() - interval '1 s')`;
 
 /** A commit waits for the standby until somebody ends that; its own process may be dead. The slot of a new standby waits for it. */
 const END_ORPHANS = `select pg_cancel_backend(pid) from pg_stat_activity

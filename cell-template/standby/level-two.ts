@@ -8,18 +8,12 @@ import { appliedUpTo, writtenUpTo } from './position.ts';
 /** No database of that name (SQLSTATE). */
 const NO_DATABASE = '3D000';
 
-export type RuleTerms = {
-  cell: string;
-  /** Whether a rule may be gone by. */
-  mayTake: (rule: Rule) => boolean;
-  pair: Pair;
-};
-
 /**
  * Each rule lies beside the rows that it is about, in a table that is replicated: the other side of the pair hears of it
  * without a router. A home whose database this cell does not have has none.
+ * `mayTake`: whether a rule may be gone by.
  */
-export function rulesBesideRows(homes: Homes, { cell, mayTake, pair }: RuleTerms): RuleStore {
+export function rulesBesideRows(homes: Homes, mayTake: (rule: Rule) => boolean): RuleStore {
   return {
     homes: homes.all().map(({ home }) => home),
     async load(home) {
@@ -34,7 +28,6 @@ export function rulesBesideRows(homes: Homes, { cell, mayTake, pair }: RuleTerms
     },
     async save(rule) {
       if (!mayTake(rule)) throw new Error('the database is empty, and its standby can not be asked');
-      if (await isNewNeighbour(homes, cell, rule)) pair.copyAnew(rule.home);
       // A position is one router's word to the cell that gains tenants, not the rule's.
       const kept = JSON.stringify({ ...rule, position: null });
       await homes.of(rule.home)?.database.query(
@@ -45,20 +38,6 @@ export function rulesBesideRows(homes: Homes, { cell, mayTake, pair }: RuleTerms
       );
     },
   };
-}
-
-/**
- * Whether this cell becomes the neighbour by this rule: until now what guests wrote at the former one came home with an origin, and
- * was not sent on to a copy that was here already.
- */
-async function isNewNeighbour(homes: Homes, cell: string, rule: Rule): Promise<boolean> {
-  const store = homes.of(rule.home);
-  if (store?.role !== 'standby' || rule.neighbour !== cell) return false;
-  const [known] = await store.database.query<{ neighbour: string | null }>(
-    `select rule ->> 'neighbour' as neighbour from public.rules where home = $1`,
-    [rule.home],
-  );
-  return known !== undefined && known.neighbour !== cell;
 }
 
 /** The answer to a closing rule at the cell that loses tenants; null where nothing is replicated that they have. */

@@ -23,12 +23,18 @@ export type Published = {
   walStatus: string | null;
 };
 
-export type Wanted = { slot: string; connection: string; synchronousCommit: string };
+/** `subscriber`: the system identifier of the server that it feeds. */
+export type Wanted = {
+  subscriber: string;
+  slot: string;
+  connection: string;
+  synchronousCommit: string;
+};
 
 /**
  * `create`: there is none yet · `recreate`: what it misses can not be had any more (its slot is gone or was given up, it was
- * left half dropped, or it has applied what the publisher has not written): all is copied once more · `configure`: it connects otherwise than it shall · `refresh`: the
- * publisher has more tables · `none`.
+ * left half dropped, or it has applied what the publisher has not written): all is copied once more · `configure`: it
+ * connects otherwise than it shall · `refresh`: the publisher has more tables · `none`.
  */
 export type Step = 'create' | 'recreate' | 'configure' | 'refresh' | 'none';
 

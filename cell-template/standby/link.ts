@@ -7,16 +7,23 @@ import { isCopied, nextStep, type Published, type Subscribed, type Wanted } from
 import { lookHere, lookThere, systemOf } from './look.ts';
 import { connectionOf, slotOf } from './names.ts';
 import { Partner } from './partner.ts';
+import { copiedFor, holderOf, noteCopied, ruledNeighbour } from './neighbours.ts';
 import { Standings, type Standing } from './standings.ts';
 import { configure, refresh, subscribe, unsubscribe } from './subscription.ts';
 
 const LOOK_MS = 500;
 /** While tables are copied. */
 const LOOK_COPYING_MS = 100;
+/** A copy that fails for so long is begun anew. */
+const STUCK_MS = 30_000;
 /** A look that hangs on a server that is gone is not waited for at the end. */
 const CLOSE_LIMIT_MS = 1_000;
 
 export type LinkOptions = {
+  /** The cell that looks after it. */
+  owner: string;
+  /** Whose standby is fed; null: what guests wrote comes home. */
+  standbyOf: string | null;
   subscription: string;
   /** The database that is fed, as this cell reaches it, and the one that feeds it, as this cell and the first one do. */
   subscriberUrl: string;
@@ -36,11 +43,13 @@ export class Link {
   readonly #standings: Standings;
   #subscriber: string | null = null;
   #publisher: string | null = null;
+  #holder: string | null = null;
   #prepared = false;
-  #copyAnew = false;
   /** At the look before: this one's may be of commits that the publisher made since it was asked. */
   #appliedBefore = 0n;
   #complaint = '';
+  #copyingSinceMs = Number.NEGATIVE_INFINITY;
+  #copiedFor: { neighbour: string | null } | null = null;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -72,9 +81,9 @@ export class Link {
     return this.#publisher;
   }
 
-  /** Has everything copied once more, over the rows that are there. */
-  copyAnew(): void {
-    this.#copyAnew = true;
+  /** Of what guests wrote: the cell that holds the standby it comes from, as at the last contact. */
+  get holder(): string | null {
+    return this.#holder;
   }
 
   /** Ends the looks; the subscription goes on without them. */
@@ -109,6 +118,7 @@ export class Link {
     await this.#standings.recall(here);
     if (there === null) return;
     this.#publisher = there.system;
+    if (this.#options.standbyOf === null && there.tables > 0) this.#holder = await holderOf(this.#there);
     this.#standings.weigh(here, there);
     await this.#improve(here, there);
     await this.#standings.save(there.system);
@@ -138,16 +148,48 @@ export class Link {
     const wanted = this.#wanted(here, there);
     if (wanted === null) return;
     const before = here === null ? null : { ...here, applied: this.#appliedBefore };
-    const step = this.#copyAnew && here !== null ? 'recreate' : nextStep(before, there, wanted);
-    this.#copyAnew = false;
+    const ruled = await this.#ruledNeighbour(there);
+    const isLacking = here !== null && ((await this.#lacksGuests(ruled)) || this.#isStuck());
+    const step = isLacking ? 'recreate' : nextStep(before, there, wanted);
     this.#appliedBefore = step === 'none' && here !== null ? here.applied : 0n;
     if (step === 'none') return;
     logger.info({ subscription, step }, 'replication is set up');
     if (step === 'recreate') await unsubscribe(this.#here, subscription);
-    if (step === 'create' || step === 'recreate')
-      await subscribe(this.#here, this.#there, subscription, wanted);
+    if (step === 'create' || step === 'recreate') await this.#copy(wanted, ruled);
     else if (step === 'configure') await configure(this.#here, subscription, wanted);
     else await refresh(this.#here, subscription);
+  }
+
+  async #copy(wanted: Wanted, ruled: string | null): Promise<void> {
+    const { subscription } = this.#options;
+    this.#copyingSinceMs = performance.now();
+    await subscribe(this.#here, this.#there, subscription, wanted);
+    await noteCopied(this.#here, subscription, ruled);
+    this.#copiedFor = { neighbour: ruled };
+  }
+
+  /** Of the home whose standby this is, by the rule that it has itself; null: it has none, or is fed by a standby. */
+  async #ruledNeighbour({ tables }: Published): Promise<string | null> {
+    const { standbyOf } = this.#options;
+    return standbyOf === null || tables === 0 ? null : ruledNeighbour(this.#there, standbyOf);
+  }
+
+  /**
+   * What guests wrote at a former neighbour came home with an origin, and was not sent on: a copy that was made while another
+   * cell was the neighbour lacks it.
+   */
+  async #lacksGuests(ruled: string | null): Promise<boolean> {
+    const { owner, subscription } = this.#options;
+    if (ruled !== owner) return false;
+    this.#copiedFor ??= { neighbour: await copiedFor(this.#here, subscription) };
+    const { neighbour } = this.#copiedFor;
+    return neighbour !== null && neighbour !== owner;
+  }
+
+  /** Its copy goes on failing: the slot that it copies by may be gone. */
+  #isStuck(): boolean {
+    if (this.standing.state !== 'copying') return false;
+    return this.#standings.isFailing && performance.now() - this.#copyingSinceMs > STUCK_MS;
   }
 
   #wanted(here: Subscribed | null, { tables }: Published): Wanted | null {
@@ -155,7 +197,8 @@ export class Link {
     if (this.#subscriber === null) return null;
     const state = isCopied(here, tables) ? 'synced' : 'copying';
     const connection = connectionOf(publisherUrl, subscription, state);
-    return { slot: slotOf(subscription, this.#subscriber), connection, synchronousCommit };
+    const slot = slotOf(subscription, this.#subscriber);
+    return { subscriber: this.#subscriber, slot, connection, synchronousCommit };
   }
 
   /** Once for each reason: it is tried again twice a second. Messages of PostgreSQL may hold connection strings: no detail. */

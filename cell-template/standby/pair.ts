@@ -51,11 +51,6 @@ export class Pair {
     return link?.publisher ?? null;
   }
 
-  /** Has the standby of `home` copied once more, over the rows that are there. */
-  copyAnew(home: string): void {
-    this.#standbys.get(home)?.copyAnew();
-  }
-
   /** Of each home whose standby this cell holds, as at the last contact with that home. */
   standings(): Record<string, Standing> {
     return Object.fromEntries([...this.#standbys].map(([home, { standing }]) => [home, standing]));
@@ -71,11 +66,12 @@ export class Pair {
   }
 
   /**
-   * Whether this cell has all that was written next door, but for what is on its way just now; null: nobody stands in for
-   * it. With the neighbour out of reach nobody knows.
+   * Whether this cell has all that was written at `neighbour` (the one by the rule that it knows; null: it knows none), but for what
+   * is on its way just now; null: nobody stands in for it. With the neighbour out of reach nobody knows.
    */
-  caughtUp(): boolean | null {
+  caughtUp(neighbour: string | null): boolean | null {
     if (this.#guests === null) return null;
+    if (neighbour !== null && this.#guests.holder !== neighbour) return false;
     const { standing, silentMs } = this.#guests;
     return (
       standing.state === 'synced' && (standing.lagSeconds ?? Infinity) <= CAUGHT_UP_S && silentMs < FRESH_MS
@@ -92,13 +88,15 @@ export class Pair {
 }
 
 function standbyLink(options: PairOptions, { home, url }: StandbyOf): Link {
-  const { ownUrl, migrations, durability, logger } = options;
+  const { cellId, ownUrl, migrations, durability, logger } = options;
   return new Link({
+    owner: cellId,
+    standbyOf: home,
     subscription: standbySubscription(home),
     subscriberUrl: withDatabase(ownUrl, standbyDatabase(home)),
     publisherUrl: url,
     synchronousCommit: durability === 'sync' ? 'local' : 'off',
-    prepare: (publisher) => ensureStandby(ownUrl, home, publisher, migrations),
+    prepare: (publisher) => ensureStandby(ownUrl, { home, holder: cellId }, publisher, migrations),
     logger,
   });
 }
@@ -108,6 +106,8 @@ function guestsLink(
   neighbourUrl: string,
 ): Link {
   return new Link({
+    owner: cellId,
+    standbyOf: null,
     subscription: guestsSubscription(cellId),
     subscriberUrl: ownUrl,
     publisherUrl: withDatabase(neighbourUrl, standbyDatabase(cellId)),

@@ -33,6 +33,7 @@ export class Recovery {
   readonly #whole = Promise.withResolvers<void>();
   readonly #decided = Promise.withResolvers<void>();
   #refused = false;
+  #serving = false;
   #found: Found = 'unknown';
 
   constructor(options: RecoveryOptions) {
@@ -46,7 +47,7 @@ export class Recovery {
     this.#loop.start();
   }
 
-  /** Resolves once the database is known to be whole. */
+  /** Resolves once the database is known to be whole, or is served from as that of a new cell. */
   get whole(): Promise<void> {
     return this.#whole.promise;
   }
@@ -69,13 +70,21 @@ export class Recovery {
    * and the standby can not be asked, nobody knows what it lost. By a first one it serves: a new cell waits for nobody.
    */
   mayTake({ home, epoch }: { home: string; epoch: number }): boolean {
-    if (home !== this.#options.cellId || epoch === 1 || this.#found !== 'unknown') return true;
-    this.#refused = true;
-    return false;
+    if (home !== this.#options.cellId || this.#found !== 'unknown') return true;
+    // One that has begun to serve goes on: what was lost before is not more lost by that.
+    if (epoch === 1) this.#serves();
+    this.#refused = !this.#serving;
+    return this.#serving;
   }
 
   close(): Promise<void> {
     return this.#loop.close();
+  }
+
+  #serves(): void {
+    this.#serving = true;
+    // Its later work waits for nobody, either.
+    this.#whole.resolve();
   }
 
   async #look(): Promise<void> {
@@ -110,15 +119,16 @@ export class Recovery {
     const { url, neighbourUrl, cellId } = this.#options;
     if (neighbourUrl === null) return 'whole';
     return asking(url, async (own) => {
-      const [known] = await own.ask<{ asked: boolean | null; ruled: boolean }>(
-        `select (select asked from public.recovering where home = $1) as asked,
+      const [known] = await own.ask<{ id: string; asked: boolean | null; ruled: boolean }>(
+        `select (select id from public.identity) as id, (select asked from public.recovering where home = $1) as asked,
            exists (select from public.rules where home = $1) as ruled`,
         [cellId],
       );
       if (known === undefined || known.asked === true) return 'recovering';
       // What is there may have come by a first rule while nobody could be asked: that says nothing of what was lost.
       if (known.asked === null && known.ruled) return 'whole';
-      const found = await askStandby(withDatabase(neighbourUrl, standbyDatabase(cellId)), cellId);
+      if (known.asked === false && known.ruled) this.#serves();
+      const found = await askStandby(withDatabase(neighbourUrl, standbyDatabase(cellId)), known.id);
       if (found === 'whole') await own.ask('delete from public.recovering where home = $1', [cellId]);
       else await own.ask(REMEMBER, [cellId, found === 'recovering']);
       return found;
@@ -129,16 +139,16 @@ export class Recovery {
 const REMEMBER = `insert into public.recovering (home, asked) values ($1, $2)
   on conflict (home) do update set asked = excluded.asked`;
 
-/** A home has served once a rule of it was brought: its standby has that rule. */
-async function askStandby(url: string, cellId: string): Promise<Found> {
+/** What another database wrote, the lost one or the standby itself, is missing here. `id`: this database's identity. */
+async function askStandby(url: string, id: string): Promise<Found> {
   try {
     return await asking(url, async (standby) => {
       const [schema] = await standby.ask<{ migrated: boolean }>(
-        `select to_regclass('public.rules') is not null as migrated`,
+        `select to_regclass('public.identity') is not null as migrated`,
       );
       if (schema?.migrated !== true) return 'whole';
-      const rules = await standby.ask('select from public.rules where home = $1', [cellId]);
-      return rules.length > 0 ? 'recovering' : 'whole';
+      const rows = await standby.ask('select from public.orders where writer <> $1 limit 1', [id]);
+      return rows.length > 0 ? 'recovering' : 'whole';
     });
   } catch (error) {
     return (error as { code?: string }).code === NO_DATABASE ? 'whole' : 'unknown';

@@ -2,6 +2,7 @@
 import { escapeIdentifier } from 'pg';
 import { migrate } from '../migrate.ts';
 import { standbyDatabase, standbySubscription, withDatabase } from './names.ts';
+import { holderOf } from './neighbours.ts';
 import { Partner } from './partner.ts';
 import { unsubscribe } from './subscription.ts';
 
@@ -11,11 +12,11 @@ const NO_DATABASE = '3D000';
 
 /**
  * Makes `standby_<home>` on the server of `url` unless it is there, and brings it to the schema of `home`, not beyond: rows
- * with columns that the home does not have could not go there. `home` is asked which migrations it has run.
+ * with columns that the home does not have could not go there. `publisher` is asked which migrations it has run. `holder`: this cell.
  */
 export async function ensureStandby(
   url: string,
-  home: string,
+  { home, holder }: { home: string; holder: string },
   publisher: Partner,
   migrations: string,
 ): Promise<void> {
@@ -31,7 +32,14 @@ export async function ensureStandby(
   }
   const rows = await publisher.ask<{ name: string }>('select name from public.migrations');
   const only = new Set(rows.map(({ name }) => name));
-  await migrate(withDatabase(url, standbyDatabase(home)), migrations, { newer: 'accept', only });
+  const standbyUrl = withDatabase(url, standbyDatabase(home));
+  await migrate(standbyUrl, migrations, { newer: 'accept', only });
+  const standby = new Partner(standbyUrl);
+  try {
+    await standby.ask('update public.identity set holder = $1 where holder is distinct from $1', [holder]);
+  } finally {
+    await standby.close();
+  }
 }
 
 /**
@@ -52,10 +60,14 @@ export async function migrateStandby(
 }
 
 /**
- * Ends the subscriptions of standbys on the server of `url` whose homes are not among `declared` any more: one that went on would
- * keep WAL at its home, and confirm what it does not keep for anybody. The rows stay, in case that was a mistake.
+ * Ends the subscriptions of standbys that `owner` holds on the server of `url`, and whose homes are not among `declared` any more:
+ * one that went on would keep WAL at its home, and confirm what it does not keep for anybody. The rows stay, in case that was a mistake.
  */
-export async function endUndeclared(url: string, declared: readonly string[]): Promise<string[]> {
+export async function endUndeclared(
+  url: string,
+  owner: string,
+  declared: readonly string[],
+): Promise<string[]> {
   const server = new Partner(url);
   try {
     const rows = await server.ask<{ database: string; name: string }>(
@@ -63,17 +75,21 @@ export async function endUndeclared(url: string, declared: readonly string[]): P
        where starts_with(s.subname, 'standby_') and starts_with(d.datname, 'standby_')`,
     );
     const kept = new Set(declared.map(standbySubscription));
-    const ended = rows.filter(({ name }) => !kept.has(name));
-    for (const { database, name } of ended) {
-      const standby = new Partner(withDatabase(url, database));
-      try {
-        await unsubscribe(standby, name);
-      } finally {
-        await standby.close();
-      }
-    }
-    return ended.map(({ name }) => name);
+    const ended: string[] = [];
+    for (const { database, name } of rows.filter((row) => !kept.has(row.name)))
+      if (await endOwn(new Partner(withDatabase(url, database)), name, owner)) ended.push(name);
+    return ended;
   } finally {
     await server.close();
+  }
+}
+
+async function endOwn(standby: Partner, name: string, owner: string): Promise<boolean> {
+  try {
+    if ((await holderOf(standby)) !== owner) return false;
+    await unsubscribe(standby, name);
+    return true;
+  } finally {
+    await standby.close();
   }
 }

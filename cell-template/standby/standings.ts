@@ -53,7 +53,8 @@ export class Standings {
       [this.#subscription],
     );
     this.#recalled = true;
-    if (row === undefined) return;
+    // Without a subscription it was ended on purpose: what is there may be of any age.
+    if (row === undefined || here === null) return;
     const state = isCopied(here) ? row.state : 'copying';
     this.#now = { state, lagBytes: Number(row.bytes), lagSeconds: row.seconds };
     const now = performance.now();
@@ -65,6 +66,7 @@ export class Standings {
   weigh(here: Subscribed | null, there: Published): void {
     const now = performance.now();
     if (here === null || there.confirmed === null || !isCopied(here, there.tables)) {
+      if (here !== null) this.#failures.look(here.errors, here.applied, now);
       this.#now = { ...this.#now, state: 'copying' };
     } else {
       const confirmed = there.confirmed > here.applied ? there.confirmed : here.applied;
@@ -79,6 +81,11 @@ export class Standings {
     this.#failures.look(errors, applied, now);
     if (this.#failures.last) return 'broken';
     return running ? 'synced' : this.#now.state;
+  }
+
+  /** Whether nothing gets any further, also while tables are copied. */
+  get isFailing(): boolean {
+    return this.#failures.last;
   }
 
   /** Keeps it for the next start, each few seconds and when the state changes. */

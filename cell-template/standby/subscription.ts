@@ -11,7 +11,7 @@ const SLOT_LIMIT_MS = 20_000;
  * is not sent on, or every row would go round for ever.
  */
 export async function subscribe(here: Partner, there: Partner, name: string, wanted: Wanted): Promise<void> {
-  await dropSlots(there, name, wanted.slot);
+  await dropSlots(there, name, wanted);
   // By itself: CREATE SUBSCRIPTION would do it inside a transaction of its own, and two that set up both directions of a pair
   // at once would each wait for the other's to end.
   await there.ask(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [wanted.slot], SLOT_LIMIT_MS);
@@ -29,7 +29,8 @@ export async function unsubscribe(here: Partner, name: string): Promise<void> {
   const subscription = escapeIdentifier(name);
   await here.ask(`alter subscription ${subscription} disable`);
   await here.ask(`alter subscription ${subscription} set (slot_name = none)`);
-  await here.ask(`drop subscription ${subscription}`);
+  // One that still copied asks the publisher, which may be away (`connect_timeout`).
+  await here.ask(`drop subscription ${subscription}`, [], SLOT_LIMIT_MS);
 }
 
 /** The subscription connects anew, as `wanted`. */
@@ -45,17 +46,21 @@ export async function refresh(here: Partner, name: string): Promise<void> {
   await here.ask(`alter subscription ${escapeIdentifier(name)} refresh publication`, [], SLOT_LIMIT_MS);
 }
 
-/** Its own slot, whoever reads from it, and those like it and of copies from which nobody does any more: they would keep WAL. */
-async function dropSlots(there: Partner, name: string, own: string): Promise<void> {
+/**
+ * Its own slot, whoever reads from it, and those of its own copies: they would keep WAL, and the new one needs the name. Those of
+ * other servers for the same are left alone, unless nobody has read from them for long: another neighbour may have one.
+ */
+async function dropSlots(there: Partner, name: string, { slot, subscriber }: Wanted): Promise<void> {
   // Whoever still streams from it does so for a subscription that is gone.
   await there.ask(
     'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active_pid is not null',
-    [own],
+    [slot],
   );
   await there.ask(
     `select pg_drop_replication_slot(slot_name) from pg_replication_slots
      where database = current_database() and active_pid is null
-       and (starts_with(slot_name, $1) or slot_name ~ '^pg_[0-9]+_sync_')`,
-    [`${name}_`],
+       and (slot_name = $1 or slot_name ~ ('^pg_[0-9]+_sync_[0-9]+_' || $3 || '$')
+         or (starts_with(slot_name, $2) and inactive_since < clock_timestamp() - interval '1 hour'))`,
+    [slot, `${name}_`, subscriber],
   );
 }

@@ -105,7 +105,6 @@ test('a standby that was lost is made again', async () => {
 
 test('a home that is empty while its standby is not is found so, also after another start', async () => {
   const pair = await startPair();
-  await ask(pair.standbyUrl, `insert into rules (home, epoch, rule) values ($1, 1, '{}')`, [pair.home]);
   await place(pair.homeUrl, 'a');
   await shows(pair.standbyUrl, ['a']);
   const silent = pino({ level: 'silent' });
@@ -236,7 +235,8 @@ test('a lag goes on from where it was when a cell comes back, as does a state', 
 test('a cell that is the neighbour no more stops taking what its former home writes', async () => {
   const pair = await startPair();
   await pair.closeLinks();
-  expect(await endUndeclared(servers.there().url, [])).toContain(standbySubscription(pair.home));
+  expect(await endUndeclared(servers.there().url, 'another cell on that server', [])).toEqual([]);
+  expect(await endUndeclared(servers.there().url, 'neighbour', [])).toContain(standbySubscription(pair.home));
   await place(pair.homeUrl, 'later');
   expect(
     await ask(
@@ -244,6 +244,34 @@ test('a cell that is the neighbour no more stops taking what its former home wri
       'select from pg_subscription s join pg_database d on d.oid = s.subdbid where datname = current_database()',
     ),
   ).toEqual([]);
+});
+
+test('a copy that was made while another cell was the neighbour is made anew when this one becomes it', async () => {
+  const pair = await startPair();
+  const bring = (epoch: number, neighbour: string): Promise<unknown> =>
+    ask(
+      pair.homeUrl,
+      `insert into rules (home, epoch, rule) values ($1, $2, json_build_object('neighbour', $3::text))
+       on conflict (home) do update set epoch = excluded.epoch, rule = excluded.rule`,
+      [pair.home, epoch, neighbour],
+    );
+  await bring(1, 'former');
+  await loseSlot(pair);
+  await until('it is copied anew', () => pair.nextDoor.standingOf(pair.home)?.state === 'copying');
+  await pair.synced();
+  // As a guest's order that came home from the former neighbour: it has an origin, and is not sent on.
+  await ask(
+    pair.homeUrl,
+    `do $$ begin
+       perform pg_replication_origin_create('former');
+       perform pg_replication_origin_session_setup('former');
+       insert into orders (tenant, id, item, quantity) values ('acme', gen_random_uuid(), 'of a guest', 1);
+     end $$`,
+  );
+  await place(pair.homeUrl, 'shipped');
+  await shows(pair.standbyUrl, ['shipped']);
+  await bring(2, 'neighbour');
+  await shows(pair.standbyUrl, ['of a guest', 'shipped']);
 });
 
 test('the standby is a database of its own on the neighbour', async () => {

@@ -7,7 +7,12 @@ import {
   type Subscribed,
 } from '../../../../cell-template/standby/link-step.ts';
 
-const wanted = { slot: 'standby_a_1', connection: 'postgres://there', synchronousCommit: 'off' };
+const wanted = {
+  subscriber: '1',
+  slot: 'standby_a_1',
+  connection: 'postgres://there',
+  synchronousCommit: 'off',
+};
 const here: Subscribed = {
   oid: '1',
   applied: 90n,
