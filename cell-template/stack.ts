@@ -93,7 +93,6 @@ async function bringUpToDate(
   if (neighbourUrl !== null) {
     const standby = migrateStandby(neighbourUrl, cellId, migrations);
     // Whatever comes of it: the link brings it up to date when the neighbour answers.
-    standby.catch(() => undefined);
     await Promise.race([
       standby.catch(() => logger.warn('the standby next door could not be migrated yet')),
       pause(NEIGHBOUR_LIMIT_MS, undefined, { ref: false }),

@@ -91,10 +91,9 @@ create table public.copies (
   neighbour text
 );
 
--- This database's alone: what its publisher was when that last answered, and how far behind it was then.
+-- This database's alone: how it stood when its publisher last answered, and how far behind it was then.
 create table public.looks (
   subscription text primary key,
-  publisher text not null,
   state text not null,
   lag_bytes bigint not null,
   lag_seconds double precision not null,

@@ -2,7 +2,7 @@
 import { escapeLiteral } from 'pg';
 import type { Durability } from '../config.ts';
 import { standbySubscription } from './names.ts';
-import { Partner } from './partner.ts';
+import { withPartner, type Partner } from './partner.ts';
 
 /**
  * Sets the server of `url` up for it. `sync`: transactions that ask for it (`synchronous_commit = on`) wait for the standby;
@@ -10,23 +10,21 @@ import { Partner } from './partner.ts';
  * Needs a superuser, or the right to alter these two settings.
  */
 export async function confirmWrites(url: string, cell: string, durability: Durability): Promise<void> {
-  const server = new Partner(url);
-  try {
-    const [row] = await server.ask<{ names: string; commit: string }>(
-      `select current_setting('synchronous_standby_names') as names, current_setting('synchronous_commit') as commit`,
-    );
-    const names = standbySubscription(cell);
+  const names = standbySubscription(cell);
+  await withPartner(url, async (server) => {
     if (durability === 'sync') {
       await set(server, 'synchronous_commit', 'local');
       await set(server, 'synchronous_standby_names', names);
-    } else if (row?.names === names) {
+    } else {
+      const [row] = await server.ask<{ names: string }>(
+        `select current_setting('synchronous_standby_names') as names`,
+      );
+      if (row?.names !== names) return;
       await server.ask('alter system reset synchronous_standby_names');
       await server.ask('alter system reset synchronous_commit');
-    } else return;
+    }
     await server.ask('select pg_reload_conf()');
-  } finally {
-    await server.close();
-  }
+  });
 }
 
 async function set(server: Partner, setting: string, value: string): Promise<void> {

@@ -3,10 +3,8 @@ import type { Rule, RuleStore } from '../contract/contract.ts';
 import type { Homes, HomeStore } from '../homes.ts';
 import { guestsSubscription, standbySubscription } from './names.ts';
 import type { Pair } from './pair.ts';
+import { NO_DATABASE } from './partner.ts';
 import { appliedUpTo, writtenUpTo } from './position.ts';
-
-/** No database of that name (SQLSTATE). */
-const NO_DATABASE = '3D000';
 
 /**
  * Each rule lies beside the rows that it is about, in a table that is replicated: the other side of the pair hears of it

@@ -2,7 +2,6 @@
 
 /** At the subscriber. `relations`: the states of its tables, of which `r` and `s` have been copied (pg_subscription_rel). */
 export type Subscribed = {
-  oid: string;
   /** Up to where it had applied the publisher's commits before the publisher was asked. */
   applied: bigint;
   enabled: boolean;

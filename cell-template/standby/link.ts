@@ -121,7 +121,7 @@ export class Link {
     if (this.#options.standbyOf === null && there.tables > 0) this.#holder = await holderOf(this.#there);
     this.#standings.weigh(here, there);
     await this.#improve(here, there);
-    await this.#standings.save(there.system);
+    await this.#standings.save();
   }
 
   /** Before the first contact with the publisher the database may not be there yet. */
@@ -148,42 +148,37 @@ export class Link {
     const wanted = this.#wanted(here, there);
     if (wanted === null) return;
     const before = here === null ? null : { ...here, applied: this.#appliedBefore };
-    const ruled = await this.#ruledNeighbour(there);
-    const isLacking = here !== null && ((await this.#lacksGuests(ruled)) || this.#isStuck());
+    const isLacking = here !== null && ((await this.#lacksGuests()) || this.#isStuck());
     const step = isLacking ? 'recreate' : nextStep(before, there, wanted);
     this.#appliedBefore = step === 'none' && here !== null ? here.applied : 0n;
     if (step === 'none') return;
     logger.info({ subscription, step }, 'replication is set up');
     if (step === 'recreate') await unsubscribe(this.#here, subscription);
-    if (step === 'create' || step === 'recreate') await this.#copy(wanted, ruled);
+    if (step === 'create' || step === 'recreate') await this.#copy(wanted);
     else if (step === 'configure') await configure(this.#here, subscription, wanted);
     else await refresh(this.#here, subscription);
   }
 
-  async #copy(wanted: Wanted, ruled: string | null): Promise<void> {
-    const { subscription } = this.#options;
+  async #copy(wanted: Wanted): Promise<void> {
+    const { subscription, standbyOf } = this.#options;
+    const ruled = standbyOf === null ? null : await ruledNeighbour(this.#there, standbyOf);
     this.#copyingSinceMs = performance.now();
     await subscribe(this.#here, this.#there, subscription, wanted);
     await noteCopied(this.#here, subscription, ruled);
     this.#copiedFor = { neighbour: ruled };
   }
 
-  /** Of the home whose standby this is, by the rule that it has itself; null: it has none, or is fed by a standby. */
-  async #ruledNeighbour({ tables }: Published): Promise<string | null> {
-    const { standbyOf } = this.#options;
-    return standbyOf === null || tables === 0 ? null : ruledNeighbour(this.#there, standbyOf);
-  }
-
   /**
    * What guests wrote at a former neighbour came home with an origin, and was not sent on: a copy that was made while another
    * cell was the neighbour lacks it.
    */
-  async #lacksGuests(ruled: string | null): Promise<boolean> {
-    const { owner, subscription } = this.#options;
-    if (ruled !== owner) return false;
+  async #lacksGuests(): Promise<boolean> {
+    const { owner, subscription, standbyOf } = this.#options;
+    if (standbyOf === null) return false;
     this.#copiedFor ??= { neighbour: await copiedFor(this.#here, subscription) };
     const { neighbour } = this.#copiedFor;
-    return neighbour !== null && neighbour !== owner;
+    if (neighbour === null || neighbour === owner) return false;
+    return (await ruledNeighbour(this.#there, standbyOf)) === owner;
   }
 
   /** Its copy goes on failing: the slot that it copies by may be gone. */

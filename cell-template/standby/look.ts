@@ -3,7 +3,6 @@ import type { Published, Subscribed } from './link-step.ts';
 import type { Partner } from './partner.ts';
 
 type SubscribedRow = {
-  oid: string;
   enabled: boolean;
   slot: string | null;
   connection: string;
@@ -15,7 +14,7 @@ type SubscribedRow = {
 };
 
 const SUBSCRIBED = `
-  select s.oid::text as oid, s.subenabled as enabled, s.subslotname::text as slot, s.subconninfo as connection,
+  select s.subenabled as enabled, s.subslotname::text as slot, s.subconninfo as connection,
     s.subsynccommit as commit,
     (select array_agg(srsubstate::text) from pg_subscription_rel where srsubid = s.oid) as relations,
     (select (apply_error_count + sync_error_count)::text from pg_stat_subscription_stats where subid = s.oid) as errors,
@@ -29,7 +28,6 @@ export async function lookHere(here: Partner, subscription: string): Promise<Sub
   const [row] = await here.ask<SubscribedRow>(SUBSCRIBED, [subscription]);
   if (row === undefined) return null;
   return {
-    oid: row.oid,
     enabled: row.enabled,
     slotName: row.slot,
     connection: row.connection,

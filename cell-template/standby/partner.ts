@@ -1,5 +1,9 @@
 // One server of a pair as the links ask it: a statement at a time, each bounded, on a connection that may come and go.
-import { Pool, type QueryResultRow } from 'pg';
+import type { Pool, QueryResultRow } from 'pg';
+import { openPool } from '../pool.ts';
+
+/** No database of that name (SQLSTATE). */
+export const NO_DATABASE = '3D000';
 
 const CONNECT_LIMIT_MS = 2_000;
 const ANSWER_LIMIT_MS = 2_000;
@@ -11,17 +15,14 @@ export class Partner {
   /** Connects on demand. */
   constructor(url: string) {
     this.url = url;
-    this.#pool = new Pool({
-      connectionString: url,
+    // A server that goes away is met by the next question.
+    this.#pool = openPool(url, () => undefined, {
       application_name: 'cell link',
       max: 1,
       connectionTimeoutMillis: CONNECT_LIMIT_MS,
       idleTimeoutMillis: 10_000,
       keepAlive: true,
     });
-    // A server that goes away is met by the next question; without listeners it would end the process.
-    this.#pool.on('error', () => undefined);
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /** The rows of one statement. Rejects when there is no answer within `limitMs`; what was asked may still be done. */
@@ -46,5 +47,15 @@ export class Partner {
 
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+}
+
+/** Asks the server of `url` for as long as `work` lasts. */
+export async function withPartner<T>(url: string, work: (partner: Partner) => Promise<T>): Promise<T> {
+  const partner = new Partner(url);
+  try {
+    return await work(partner);
+  } finally {
+    await partner.close();
   }
 }

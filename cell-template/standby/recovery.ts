@@ -2,10 +2,8 @@
 import type { Logger } from 'pino';
 import { Loop } from '../loop.ts';
 import { standbyDatabase, withDatabase } from './names.ts';
-import { Partner } from './partner.ts';
+import { NO_DATABASE, withPartner } from './partner.ts';
 
-/** No database of that name. */
-const NO_DATABASE = '3D000';
 const LOOK_MS = 250;
 
 /**
@@ -108,7 +106,7 @@ export class Recovery {
 
   /** All has been copied back: from now on the database is as good as before. */
   async #end(): Promise<void> {
-    await asking(this.#options.url, (own) =>
+    await withPartner(this.#options.url, (own) =>
       own.ask('delete from public.recovering where home = $1', [this.#options.cellId]),
     );
     this.#options.logger.warn('the database has been copied back from the standby');
@@ -118,7 +116,7 @@ export class Recovery {
   async #find(): Promise<Found> {
     const { url, neighbourUrl, cellId } = this.#options;
     if (neighbourUrl === null) return 'whole';
-    return asking(url, async (own) => {
+    return withPartner(url, async (own) => {
       const [known] = await own.ask<{ id: string; asked: boolean | null; ruled: boolean }>(
         `select (select id from public.identity) as id, (select asked from public.recovering where home = $1) as asked,
            exists (select from public.rules where home = $1) as ruled`,
@@ -142,7 +140,7 @@ const REMEMBER = `insert into public.recovering (home, asked) values ($1, $2)
 /** What another database wrote, the lost one or the standby itself, is missing here. `id`: this database's identity. */
 async function askStandby(url: string, id: string): Promise<Found> {
   try {
-    return await asking(url, async (standby) => {
+    return await withPartner(url, async (standby) => {
       const [schema] = await standby.ask<{ migrated: boolean }>(
         `select to_regclass('public.identity') is not null as migrated`,
       );
@@ -152,14 +150,5 @@ async function askStandby(url: string, id: string): Promise<Found> {
     });
   } catch (error) {
     return (error as { code?: string }).code === NO_DATABASE ? 'whole' : 'unknown';
-  }
-}
-
-async function asking<T>(url: string, work: (partner: Partner) => Promise<T>): Promise<T> {
-  const partner = new Partner(url);
-  try {
-    return await work(partner);
-  } finally {
-    await partner.close();
   }
 }

@@ -3,12 +3,11 @@ import { escapeIdentifier } from 'pg';
 import { migrate } from '../migrate.ts';
 import { standbyDatabase, standbySubscription, withDatabase } from './names.ts';
 import { holderOf } from './neighbours.ts';
-import { Partner } from './partner.ts';
+import { NO_DATABASE, withPartner, type Partner } from './partner.ts';
 import { unsubscribe } from './subscription.ts';
 
 const CREATE_LIMIT_MS = 10_000;
 const DUPLICATE_DATABASE = '42P04';
-const NO_DATABASE = '3D000';
 
 /**
  * Makes `standby_<home>` on the server of `url` unless it is there, and brings it to the schema of `home`, not beyond: rows
@@ -20,26 +19,18 @@ export async function ensureStandby(
   publisher: Partner,
   migrations: string,
 ): Promise<void> {
-  const server = new Partner(url);
-  try {
-    await server
-      .ask(`create database ${escapeIdentifier(standbyDatabase(home))}`, [], CREATE_LIMIT_MS)
-      .catch((error: { code?: string }) => {
-        if (error.code !== DUPLICATE_DATABASE) throw error;
-      });
-  } finally {
-    await server.close();
-  }
+  await withPartner(url, (server) =>
+    server.ask(`create database ${escapeIdentifier(standbyDatabase(home))}`, [], CREATE_LIMIT_MS),
+  ).catch((error: { code?: string }) => {
+    if (error.code !== DUPLICATE_DATABASE) throw error;
+  });
   const rows = await publisher.ask<{ name: string }>('select name from public.migrations');
   const only = new Set(rows.map(({ name }) => name));
   const standbyUrl = withDatabase(url, standbyDatabase(home));
   await migrate(standbyUrl, migrations, { newer: 'accept', only });
-  const standby = new Partner(standbyUrl);
-  try {
-    await standby.ask('update public.identity set holder = $1 where holder is distinct from $1', [holder]);
-  } finally {
-    await standby.close();
-  }
+  await withPartner(standbyUrl, (standby) =>
+    standby.ask('update public.identity set holder = $1 where holder is distinct from $1', [holder]),
+  );
 }
 
 /**
@@ -68,28 +59,23 @@ export async function endUndeclared(
   owner: string,
   declared: readonly string[],
 ): Promise<string[]> {
-  const server = new Partner(url);
-  try {
-    const rows = await server.ask<{ database: string; name: string }>(
+  const rows = await withPartner(url, (server) =>
+    server.ask<{ database: string; name: string }>(
       `select d.datname as database, s.subname as name from pg_subscription s join pg_database d on d.oid = s.subdbid
        where starts_with(s.subname, 'standby_') and starts_with(d.datname, 'standby_')`,
-    );
-    const kept = new Set(declared.map(standbySubscription));
-    const ended: string[] = [];
-    for (const { database, name } of rows.filter((row) => !kept.has(row.name)))
-      if (await endOwn(new Partner(withDatabase(url, database)), name, owner)) ended.push(name);
-    return ended;
-  } finally {
-    await server.close();
+    ),
+  );
+  const kept = new Set(declared.map(standbySubscription));
+  const ended: string[] = [];
+  for (const { database, name } of rows.filter((row) => !kept.has(row.name))) {
+    const isEnded = await withPartner(withDatabase(url, database), (standby) => endOwn(standby, name, owner));
+    if (isEnded) ended.push(name);
   }
+  return ended;
 }
 
 async function endOwn(standby: Partner, name: string, owner: string): Promise<boolean> {
-  try {
-    if ((await holderOf(standby)) !== owner) return false;
-    await unsubscribe(standby, name);
-    return true;
-  } finally {
-    await standby.close();
-  }
+  if ((await holderOf(standby)) !== owner) return false;
+  await unsubscribe(standby, name);
+  return true;
 }

@@ -89,16 +89,16 @@ export class Standings {
   }
 
   /** Keeps it for the next start, each few seconds and when the state changes. */
-  async save(publisher: string): Promise<void> {
+  async save(): Promise<void> {
     const { state, lagBytes, lagSeconds } = this.#now;
     if (lagBytes === null) return;
     const isNews = this.#saved?.state !== state || performance.now() - this.#saved.atMs > SAVE_MS;
     if (!isNews) return;
     await this.#here.ask(
-      `insert into public.looks (subscription, publisher, state, lag_bytes, lag_seconds) values ($1, $2, $3, $4, $5)
-       on conflict (subscription) do update set publisher = excluded.publisher, state = excluded.state,
+      `insert into public.looks (subscription, state, lag_bytes, lag_seconds) values ($1, $2, $3, $4)
+       on conflict (subscription) do update set state = excluded.state,
          lag_bytes = excluded.lag_bytes, lag_seconds = excluded.lag_seconds, looked_at = clock_timestamp()`,
-      [this.#subscription, publisher, state, lagBytes, lagSeconds],
+      [this.#subscription, state, lagBytes, lagSeconds],
     );
     this.#saved = { state, atMs: performance.now() };
   }

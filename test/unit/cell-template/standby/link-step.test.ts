@@ -14,7 +14,6 @@ const wanted = {
   synchronousCommit: 'off',
 };
 const here: Subscribed = {
-  oid: '1',
   applied: 90n,
   enabled: true,
   slotName: 'standby_a_1',
