@@ -19,8 +19,7 @@ export type RequestHead = {
 };
 
 /** The value of the first header of that (lower-case) name, or null. */
-export function headerOf(head: RequestHead, name: string): string | null {
-  const { rawHeaders } = head;
+export function headerOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, name: string): string | null {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i] ?? '';
     if (candidate.length === name.length && candidate.toLowerCase() === name) return rawHeaders[i + 1] ?? '';

@@ -3,10 +3,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { errors, type Dispatcher, type Pool } from 'undici';
 import type { Exchange, Served } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
+import { reasonOf } from '../reason.ts';
 import type { BodySource } from './body-source.ts';
 import { cellFailure, ClientGone, OddlyCoded, type CellFailure } from './failure.ts';
 import type { Stream } from './streams.ts';
-import { isOddlyCoded, reasonOf, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
+import { isOddlyCoded, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
 export type AttemptEnd =
@@ -141,7 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   /** A client drops an event that is not whole when its stream ends (WHATWG HTML, section 9.2.6): any place will do. */
   #endEvents(): void {
     this.cancel();
-    this.exchange.response.end();
+    this.exchange.client.end();
     this.#events.over();
   }
 
@@ -169,7 +170,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       return;
     }
     const { exchange } = this;
-    const { response } = exchange;
+    const { client } = exchange;
     const headers = responseHeaders(raw, this.served.cell, exchange.requestId, status);
     exchange.eventStream = isEventStream(headers, exchange);
     if (exchange.eventStream && !this.streams(() => this.#endEvents())) {
@@ -182,10 +183,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#events.answered(status);
     exchange.answering(status);
     this.#headWritten = true;
-    response.writeHead(status, reasonOf(status, reason), headers);
-    response.on('drain', () => controller.resume());
+    client.writeHead(status, reasonOf(status, reason), headers);
+    client.onDrain(() => controller.resume());
     // An event stream's client waits for the head, not for the first event.
-    if (exchange.eventStream) response.flushHeaders();
+    if (exchange.eventStream) client.flushHead();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -195,14 +196,14 @@ export class Attempt implements Dispatcher.DispatchHandler {
       if (bytes > LIMITS.misdirectedBytes) this.#endMisdirected();
       return;
     }
-    if (!this.#bodyless && !this.exchange.response.write(chunk)) controller.pause();
+    if (!this.#bodyless && !this.exchange.client.write(chunk)) controller.pause();
   }
 
   onResponseEnd(): void {
     if (this.#finished) return;
     if (this.#misdirected === null) {
       this.#finish();
-      this.exchange.response.end();
+      this.exchange.client.end();
       this.#events.over();
     } else this.#tellMisdirected();
   }
@@ -232,7 +233,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#finished || error instanceof ClientGone) return;
     this.#finish();
     // What the client has begun to read is cut, never ended as if it were whole.
-    if (this.#headWritten) this.exchange.response.destroy();
+    if (this.#headWritten) this.exchange.client.cut();
     this.#events.ended({ kind: 'failed', failure: cellFailure(error), written: this.written });
   }
 }

@@ -1,12 +1,14 @@
 // The client's body, kept while it is small, so that it can be sent to a cell once more.
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { Client } from '../client.ts';
+import { headerOf, type RequestHead } from '../request-head.ts';
 import { BodyTooLarge, ClientGone } from './failure.ts';
 
 /** Whether a request carries a body at all (RFC 9112, section 6.3), whatever its method. */
-export function hasBody(request: IncomingMessage): boolean {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  return encoding !== undefined || (length !== undefined && length !== '0');
+export function hasBody(head: Pick<RequestHead, 'rawHeaders'>): boolean {
+  if (headerOf(head, 'transfer-encoding') !== null) return true;
+  const length = headerOf(head, 'content-length');
+  return length !== null && length !== '0';
 }
 
 export type BodyLimits = {
@@ -21,7 +23,7 @@ export type BodyLimits = {
  * early the client's socket lives on: the client still has to be told why.
  */
 export class BodySource {
-  readonly #request: IncomingMessage;
+  readonly #client: Pick<Client, 'body' | 'complete'>;
   readonly #limits: BodyLimits;
   #kept: Buffer[] | null = [];
   #bytes = 0;
@@ -29,12 +31,13 @@ export class BodySource {
   #failure: Error | null = null;
   #current: Readable | null = null;
 
-  constructor(request: IncomingMessage, limits: BodyLimits) {
-    this.#request = request;
+  constructor(client: Pick<Client, 'body' | 'complete'>, limits: BodyLimits) {
+    const { body } = client;
+    this.#client = client;
     this.#limits = limits;
-    request.on('data', this.#onData).on('end', this.#onEnd);
-    request.on('close', this.#onClose).on('error', this.#onClose);
-    request.pause();
+    body.on('data', this.#onData).on('end', this.#onEnd);
+    body.on('close', this.#onClose).on('error', this.#onClose);
+    body.pause();
   }
 
   /** Whether everything that was read so far can be sent again. */
@@ -47,12 +50,12 @@ export class BodySource {
     this.#current = null;
     const stream = new Readable({
       read: () => {
-        if (this.#current === stream) this.#request.resume();
+        if (this.#current === stream) this.#client.body.resume();
       },
       destroy: (error, callback) => {
         if (this.#current === stream) {
           this.#current = null;
-          this.#request.pause();
+          this.#client.body.pause();
         }
         callback(error);
       },
@@ -68,7 +71,7 @@ export class BodySource {
   discard(): void {
     this.#kept = null;
     this.#current = null;
-    this.#request.resume();
+    this.#client.body.resume();
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -79,7 +82,7 @@ export class BodySource {
     }
     if (this.#bytes > this.#limits.replayBytes) this.#kept = null;
     this.#kept?.push(chunk);
-    if (this.#current?.push(chunk) === false) this.#request.pause();
+    if (this.#current?.push(chunk) === false) this.#client.body.pause();
   };
 
   readonly #onEnd = (): void => {
@@ -88,7 +91,7 @@ export class BodySource {
   };
 
   readonly #onClose = (): void => {
-    if (!this.#request.complete) this.#fail(new ClientGone());
+    if (!this.#client.complete) this.#fail(new ClientGone());
   };
 
   #fail(error: Error): void {

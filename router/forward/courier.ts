@@ -8,6 +8,7 @@ import type { Cause, HealthRecord } from '../health/record.ts';
 import { servedBy } from '../health/verdicts/served-by.ts';
 import type { InFlight } from '../health/verdicts/suspects.ts';
 import type { Lanes } from '../lanes.ts';
+import { headerOf } from '../request-head.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEnd } from './attempt.ts';
 import { BodySource, hasBody } from './body-source.ts';
@@ -69,14 +70,14 @@ export class Courier {
   /** Sends a request to the cell that serves `home`'s tenants now, and sees it through to its end. */
   serve(exchange: Exchange, home: string, early: Buffer): void {
     const { MAX_BODY_BYTES: maxBytes, REPLAY_BYTES: replayBytes } = this.#config;
-    const { request } = exchange;
+    const { client, head } = exchange;
     exchange.home = home;
-    if (maxBytes !== null && Number(request.headers['content-length'] ?? 0) > maxBytes) {
+    if (maxBytes !== null && Number(headerOf(head, 'content-length') ?? 0) > maxBytes) {
       exchange.refuse('body-too-large', `At most ${maxBytes} bytes.`);
       return;
     }
-    const body = hasBody(request) ? new BodySource(request, { maxBytes, replayBytes }) : null;
-    const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(exchange.response.socket, early) : null;
+    const body = hasBody(head) ? new BodySource(client, { maxBytes, replayBytes }) : null;
+    const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(client.socket, early) : null;
     const delivery = new Delivery(exchange, home, tunnel, body, {
       place: () => this.#place(delivery, 'waited'),
       giveUp: () => this.#waits.giveUp(delivery),

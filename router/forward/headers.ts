@@ -1,5 +1,4 @@
 // The header lists of both directions: what is dropped, what is added, in which order.
-import { STATUS_CODES } from 'node:http';
 import type { Choice } from '../choose-cell.ts';
 import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
@@ -149,10 +148,4 @@ export function saysItsLength(raw: readonly Buffer[]): boolean {
 
 function isNamed(bytes: Buffer | undefined, name: string): boolean {
   return bytes?.length === name.length && bytes.toString('latin1').toLowerCase() === name;
-}
-
-/** The cell's own reason phrase, where it can be written as it came. */
-export function reasonOf(status: number, reason: string | undefined): string {
-  if (reason !== undefined && /^[\t\x20-\x7e]*$/.test(reason)) return reason;
-  return STATUS_CODES[status] ?? '';
 }

@@ -46,8 +46,8 @@ export class TunnelAttempt extends Attempt {
     _: IncomingHttpHeaders,
     cellSocket: Duplex,
   ): void {
-    const { response, requestId } = this.exchange;
-    const clientSocket = response.socket;
+    const { client, requestId } = this.exchange;
+    const clientSocket = client.socket;
     if (clientSocket === null || clientSocket.destroyed) {
       cellSocket.destroy();
       return;

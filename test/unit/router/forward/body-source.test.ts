@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import * as fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Client } from '../../../../router/client.ts';
 import { BodySource, hasBody } from '../../../../router/forward/body-source.ts';
 import { BodyTooLarge, ClientGone } from '../../../../router/forward/failure.ts';
 import { until } from '../../../support/wait.ts';
@@ -34,11 +35,21 @@ async function arrived(headers: Record<string, string>, method = 'POST'): Promis
 
 const CHUNKED = { 'transfer-encoding': 'chunked' };
 
+/** The side of its client that a body is read from. */
+function clientOf(message: IncomingMessage): Pick<Client, 'body' | 'complete'> {
+  return {
+    body: message,
+    get complete() {
+      return message.complete;
+    },
+  };
+}
+
 function sourceOf(
   message: IncomingMessage,
   limits: { maxBytes?: number; replayBytes?: number } = {},
 ): BodySource {
-  return new BodySource(message, { maxBytes: null, replayBytes: 65_536, ...limits });
+  return new BodySource(clientOf(message), { maxBytes: null, replayBytes: 65_536, ...limits });
 }
 
 async function read(stream: Readable): Promise<Buffer> {

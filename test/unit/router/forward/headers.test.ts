@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import {
   isOddlyCoded,
-  reasonOf,
   requestHeaders,
   responseHeaders,
   saysItsLength,
@@ -310,13 +309,4 @@ test('an answer that tells its length is known', () => {
     true,
     false,
   ]);
-});
-
-test('a reason phrase is the cell’s where it can be written', () => {
-  expect([
-    reasonOf(200, 'Fine'),
-    reasonOf(200, ''),
-    reasonOf(404, 'caf\ufffd'),
-    reasonOf(299, 'a\rb'),
-  ]).toEqual(['Fine', '', 'Not Found', '']);
 });
