@@ -5,6 +5,9 @@ import type { Readable } from 'node:stream';
 import type { Client } from '../client.ts';
 import type { Exchange } from '../exchange.ts';
 
+/** Up to this the last of a body is written as a string. */
+const JOINED_MOST_BYTES = 16_384;
+
 export class Http1Client implements Client {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -86,12 +89,15 @@ export class Http1Client implements Client {
     this.#response.flushHeaders();
   }
 
-  write(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
+  write(part: Buffer): boolean {
+    return this.#response.write(Buffer.from(part));
   }
 
   end(last?: Buffer | string): void {
-    this.#response.end(last);
+    // As a string it goes with the head in one write, and needs no other copy.
+    if (typeof last !== 'string' && last !== undefined && last.length <= JOINED_MOST_BYTES) {
+      this.#response.end(last.toString('latin1'), 'latin1');
+    } else this.#response.end(typeof last === 'object' ? Buffer.from(last) : last);
   }
 
   closeAfterwards(): void {
