@@ -16,7 +16,7 @@ import { Lanes } from './lanes.ts';
 import { Names } from './names.ts';
 import { PublicServer } from './public-server.ts';
 import { RateLimits } from './rate-limits.ts';
-import { accessLog, createLog } from './telemetry/log.ts';
+import { AccessLog, createLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { TokenVerifier } from './token.ts';
 
@@ -36,11 +36,11 @@ async function run(config: Config): Promise<void> {
   const rates = new RateLimits();
   const pools = new CellPools(config, names);
   const metrics = new Metrics();
-  const logRequest = accessLog(log, config);
+  const accessLog = new AccessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools, monitor);
   const loads = new LoadReports(monitor.machine, store, () => courier.counts());
-  const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
+  const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, accessLog });
   const publicServer = new PublicServer(app, config, courier.streams);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
