@@ -1,9 +1,10 @@
 // PEM files on disk, watched: what they hold now, and word of every change that is sound.
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync, watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { faultLine, type Fault } from '../faults.ts';
+
+export { expiresAtMs, matches } from './pem.ts';
 
 /** Logical name (the variable that names the file) → path. */
 export type PemSet = { [name: string]: string };
@@ -147,42 +148,4 @@ export class PemFiles<N extends string> {
     }
     return whole;
   }
-}
-
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-
-/** All certificates of a PEM bundle, in its order. Throws where there is none, or one can not be read. */
-function certificatesIn(pem: Buffer): X509Certificate[] {
-  const text = pem.toString('latin1');
-  const blocks = text.match(CERTIFICATES) ?? [];
-  // A bundle that is cut off in the middle must not pass for a shorter one.
-  const begun = text.split('-----BEGIN CERTIFICATE-----').length - 1;
-  if (begun === 0) throw new Error('holds no certificate (allowed: PEM)');
-  if (blocks.length < begun) throw new Error('is not whole (allowed: PEM certificates)');
-  return blocks.map((block) => {
-    try {
-      return new X509Certificate(block);
-    } catch {
-      throw new Error('holds a certificate that can not be read (allowed: PEM certificates)');
-    }
-  });
-}
-
-function privateKeyIn(pem: Buffer): KeyObject {
-  try {
-    return createPrivateKey(pem);
-  } catch {
-    throw new Error('holds no key that can be read (allowed: a PEM private key without a passphrase)');
-  }
-}
-
-/** The earliest end of all certificates in a PEM bundle, in epoch milliseconds. Throws where there is none. */
-export function expiresAtMs(pem: Buffer): number {
-  return Math.min(...certificatesIn(pem).map(({ validTo }) => Date.parse(validTo)));
-}
-
-/** Whether the key belongs to the first certificate. Throws, in words for a fault, where either can not be read. */
-export function matches(cert: Buffer, key: Buffer): boolean {
-  const [first] = certificatesIn(cert);
-  return first?.checkPrivateKey(privateKeyIn(key)) ?? false;
 }
