@@ -1,5 +1,6 @@
 // What went wrong between the router and a cell, told apart by what it means for the client and for the cell.
 import type { RefusalCode } from '../errors.ts';
+import { beforeAnyRequest, tlsFailure, wordsFor } from '../tls/failures.ts';
 
 export type CellFailure = {
   code: Extract<
@@ -53,6 +54,12 @@ export function cellFailure(error: unknown): CellFailure {
   const noConnection = NO_CONNECTION.get(name);
   if (noConnection !== undefined) {
     return { code: 'cell-connection-failed', detail: noConnection, blame: 'no-connection' };
+  }
+  const byTls = tlsFailure(name);
+  if (byTls !== null) {
+    // Its probes fail as well: a cell that nobody can trust is a cell that nobody can reach.
+    const blame = beforeAnyRequest(byTls) ? 'no-connection' : 'reset';
+    return { code: 'cell-connection-failed', detail: wordsFor(byTls), blame };
   }
   if (name === 'UND_ERR_HEADERS_TIMEOUT' || name === 'UND_ERR_BODY_TIMEOUT') {
     return { code: 'cell-timeout', detail: 'no answer in time', blame: 'answer' };

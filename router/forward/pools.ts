@@ -2,8 +2,7 @@
 import type { Pool } from 'undici';
 import type { Config } from '../config.ts';
 import type { Cell } from '../fleet/fleet.ts';
-import type { Names } from '../names.ts';
-import { OriginPool } from '../origin-pool.ts';
+import { OriginPool, type Network } from '../origin-pool.ts';
 import { LIMITS } from '../limits.ts';
 
 /** How many requests may be under way on one connection; 0: one, after which it is closed. */
@@ -18,11 +17,11 @@ type Pools = { origin: string; kept: OriginPool; fresh: OriginPool };
 export class CellPools {
   readonly #pools = new Map<string, Pools>();
   readonly #config: PoolConfig;
-  readonly #names: Names;
+  readonly #network: Network;
 
-  constructor(config: PoolConfig, names: Names) {
+  constructor(config: PoolConfig, network: Network) {
     this.#config = config;
-    this.#names = names;
+    this.#network = network;
   }
 
   /** Opens pools for new cells; those of cells that are gone, or moved, finish what they carry and close. */
@@ -80,7 +79,7 @@ export class CellPools {
       maxHeaderSize: LIMITS.cellHeadBytes,
       allowH2: false,
     };
-    return new OriginPool(origin, options, this.#names);
+    return new OriginPool(origin, options, this.#network);
   }
 }
 
