@@ -94,7 +94,8 @@ function secureConnector(
       .once('error', failed)
       .once('secureConnect', () => {
         clearTimeout(limit);
-        socket.off('error', failed);
+        // An alert leaves the socket open: its end, which follows, would hide from the request why.
+        socket.off('error', failed).on('error', (error) => socket.destroy(error));
         callback(null, socket);
       });
   };

@@ -38,9 +38,9 @@ const UNTRUSTED = new Set([
 ]);
 
 /**
- * Alerts about the certificate that the other end was shown, or was not (RFC 8446, section 6.2). `HANDSHAKE_FAILURE` is
- * what TLS 1.2 has for a missing one, and for other things as well. In TLS 1.3 they come after the client's part of the
- * handshake is over: as the answer to the first request, which the other end has not read.
+ * Alerts about the certificate that the other end was shown, or was not (RFC 8446, section 6.2). In TLS 1.3 they come
+ * after the client's part of the handshake is over: as the answer to the first request, which the other end has not
+ * read. TLS 1.2 tells of a missing one by `HANDSHAKE_FAILURE`, as of much else: that stays `protocol`.
  */
 const CLIENT_REFUSED =
   /ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN|REQUIRED)|NO_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)$/;

@@ -91,7 +91,7 @@ test.each(['.inf', '-.inf', '.nan'])('a weight of %s is refused', (weight) => {
 
 test.each([0, 65_536, 99_999])('port %i is out of range', (port) => {
   expect(linesOf(withCellA({ origin: `http://127.0.0.1:${port}` }))).toEqual([
-    `cells.cell-a.origin: port ${port} is out of range (allowed: http://host:port, port 1–65535)`,
+    `cells.cell-a.origin: port ${port} is out of range (allowed: http://host:port or https://host:port, port 1–65535)`,
   ]);
 });
 
