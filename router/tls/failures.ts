@@ -3,12 +3,12 @@
 /** The reasons, as the metric tells them, and the router's own words for each: nothing of a certificate, no address. */
 const REASONS = {
   /** Of an authority that is not trusted, or with a chain that leads to none. */
-  untrusted: 'the cell’s certificate is not trusted',
-  'wrong-name': 'the cell’s certificate is for another name',
-  expired: 'the cell’s certificate has expired',
-  'not-yet-valid': 'the cell’s certificate is not valid yet',
+  untrusted: 'certificate not trusted',
+  'wrong-name': 'certificate for another name',
+  expired: 'certificate expired',
+  'not-yet-valid': 'certificate not valid yet',
   /** The cell wants a client certificate, and takes none of ours. */
-  'client-certificate-refused': 'the cell refuses the router’s certificate',
+  'client-certificate-refused': 'client certificate refused',
   /** No version or cipher in common, or the other end does not speak TLS at all. */
   protocol: 'no TLS connection',
 } as const;

@@ -122,7 +122,6 @@ test('files that can not be used end the start, each by its name', async () => {
     }),
   ).toEqual({
     code: 2,
-    stderr:
-      'CELL_TLS_CA_FILE: can not be read (ENOENT)\nCELL_TLS_CERT_FILE: can not be read (ENOENT)\n',
+    stderr: 'CELL_TLS_CA_FILE: can not be read (ENOENT)\nCELL_TLS_CERT_FILE: can not be read (ENOENT)\n',
   });
 });
