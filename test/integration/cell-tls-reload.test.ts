@@ -112,8 +112,9 @@ test('a client certificate is exchanged under load, its two files one after the 
   const { end, replies } = load(inRouter.send);
   await until('the first is shown', () => shown.includes('first'));
   replace(own.certificate, second.certificate);
-  const refused = { level: 50, msg: 'PEM files refused, the old ones go on' };
-  await until('they do not fit', () => inRouter.router.logs.find(({ msg }) => msg === refused.msg));
+  await until('they do not fit', () =>
+    inRouter.router.logs.some(({ msg }) => msg === 'PEM files refused, the old ones go on'),
+  );
   expect(await inRouter.gauge('cellgate_cell_tls_files_refused')).toBe(1);
   replace(own.key, second.key);
   await until('the second is shown', () => shown.at(-1) === 'second');
