@@ -20,16 +20,17 @@ function replace(path: string, ...contents: string[]): void {
 }
 
 /** Asks on and on; `end` answers what came of it. */
-function load(send: Routed['send']): { end(): Promise<Reply[]>; replies: Reply[] } {
+function load(send: Routed['send']): { end: () => Promise<Reply[]>; replies: Reply[] } {
   const replies: Reply[] = [];
-  let going = true;
+  const going = new AbortController();
   const client = async (_: unknown, index: number): Promise<void> => {
     const method = index % 2 === 0 ? 'GET' : 'POST';
-    while (going) replies.push(await send('acme', { method, body: method === 'POST' ? 'tea' : '' }));
+    while (!going.signal.aborted)
+      replies.push(await send('acme', { method, body: method === 'POST' ? 'tea' : '' }));
   };
   const clients = Promise.all(Array.from({ length: CLIENTS }, client));
   const end = async (): Promise<Reply[]> => {
-    going = false;
+    going.abort();
     await clients;
     return replies;
   };
