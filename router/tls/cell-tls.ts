@@ -1,29 +1,13 @@
 // TLS towards the cells: by what they are trusted, what the router shows them, and what goes wrong with it.
 import { isIP } from 'node:net';
-import {
-  checkServerIdentity,
-  createSecureContext,
-  getCACertificates,
-  type ConnectionOptions,
-  type PeerCertificate,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
 import type { Cell } from '../fleet/fleet.ts';
 import type { Expiries } from './expiries.ts';
 import { tlsFailure, type TlsFailure } from './failures.ts';
-import { expiresAtMs, PemError, PemFiles } from './pem-files.ts';
-import { bundleFaults, pairFaults } from './pem.ts';
+import { expiresAtMs, PemFiles } from './pem-files.ts';
 import { Peers } from './peers.ts';
-
-const CA = 'CELL_TLS_CA_FILE';
-const CERT = 'CELL_TLS_CERT_FILE';
-const KEY = 'CELL_TLS_KEY_FILE';
-
-type FileConfig = Pick<Config, typeof CA | typeof CERT | typeof KEY>;
-type Content = Record<string, Buffer>;
+import { CA, CERT, check, contextOf, nameFault, pathsOf, type FileConfig } from './trust.ts';
 
 export class CellTls {
   readonly #files: PemFiles<string>;
@@ -38,14 +22,9 @@ export class CellTls {
 
   /** Throws `PemError` when a file can not be used. Without any: the system's authorities, and no client certificate. */
   constructor(config: FileConfig, expiries: Expiries, log: Logger) {
-    const paths: Record<string, string> = {};
-    for (const name of [CA, CERT, KEY] as const) {
-      const path = config[name];
-      if (path !== undefined) paths[name] = path;
-    }
     this.#expiries = expiries;
     this.#log = log;
-    this.#files = new PemFiles(paths, check, log);
+    this.#files = new PemFiles(pathsOf(config), check, log);
     this.#tellExpiries();
     this.#files.onChange(() => {
       this.#context = null;
@@ -146,36 +125,4 @@ export class CellTls {
     if (ca !== undefined) this.#expiries.set('cell-ca', null, expiresAtMs(ca));
     if (certificate !== undefined) this.#expiries.set('cell-client', null, expiresAtMs(certificate));
   }
-}
-
-function check(content: Content): void {
-  const faults = [
-    ...(CA in content ? bundleFaults<string>(content, CA) : []),
-    ...(CERT in content ? pairFaults<string>(content, CERT, KEY) : []),
-  ];
-  if (faults.length > 0) throw new PemError(faults);
-  try {
-    secure(content, content[CA] ?? []);
-  } catch {
-    throw new PemError(
-      Object.keys(content).map((path) => ({ path, problem: 'can not be used for TLS (too weak a key?)' })),
-    );
-  }
-}
-
-function contextOf(content: Content, log: Logger): SecureContext {
-  const { [CA]: ca } = content;
-  if (ca !== undefined) return secure(content, ca);
-  const roots = getCACertificates('system');
-  if (roots.length === 0) log.warn(`this system trusts no authority: no cell is trusted without ${CA}`);
-  return secure(content, roots);
-}
-
-function secure({ [CERT]: cert, [KEY]: key }: Content, ca: Buffer | string[]): SecureContext {
-  return createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' });
-}
-
-/** A name counts where the certificate lists it as such (RFC 9525, section 6.3): its subject is no place for names. */
-function nameFault(host: string, certificate: PeerCertificate): Error | undefined {
-  return checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: '' } });
 }

@@ -37,8 +37,8 @@ export class PemFiles<N extends string> {
   #look: NodeJS.Timeout | null = null;
 
   /**
-   * Reads the files. `paths`: the variable that names a file → its path. `check` throws when they do not fit together. Throws `PemError` with every fault: nothing starts with
-   * files that can not be used.
+   * Reads the files. `paths`: by the variable that names each. `check` throws when they do not fit together. Throws
+   * `PemError` with every fault: nothing starts with files that can not be used.
    */
   constructor(paths: Record<N, string>, check: (content: Record<N, Buffer>) => void, log: Logger) {
     this.#names = Object.keys(paths) as N[];
