@@ -23,8 +23,8 @@ beforeAll(async () => {
     'cell-sound': showing(sound),
     'cell-other': showing(other.issue('of-another')),
     'cell-named': showing(authority.issue('named', { names: 'DNS:cell-b.example.com,IP:127.0.0.9' })),
-    // Its subject says 127.0.0.1: that is no name.
-    'cell-unnamed': showing(authority.issue('127.0.0.1', { names: '' })),
+    // Its origin's host is its subject, and that is no name.
+    'cell-unnamed': showing(authority.issue('localhost', { names: '' })),
     'cell-expired': showing(authority.issue('expired', { days: -1 })),
     'cell-old': { ...showing(sound), ...OLD_TLS },
     'cell-strict': showing(sound, other.certificate),
@@ -32,8 +32,10 @@ beforeAll(async () => {
   cells = await Promise.all(Object.entries(shown).map(([id, tls]) => startStubCell(id, { tls })));
   const plain = await startStubCell('cell-plain');
   cells.push(plain);
+  const originOf = (name: string): string => cells.find(({ id }) => id === name)?.origin ?? '';
   const origins = {
     ...Object.fromEntries(cells.map(({ id, origin }) => [id, { origin }])),
+    'cell-unnamed': { origin: originOf('cell-unnamed').replace('127.0.0.1', 'localhost') },
     'cell-plain': { origin: plain.origin.replace('http:', 'https:') },
   };
   const pins = Object.fromEntries(Object.keys(origins).map((id) => [id.replace('cell-', ''), id]));
