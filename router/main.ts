@@ -18,6 +18,9 @@ import { PublicServer } from './public-server.ts';
 import { RateLimits } from './rate-limits.ts';
 import { AccessLog, createLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { CellTls } from './tls/cell-tls.ts';
+import { Expiries } from './tls/expiries.ts';
+import { PemError } from './tls/pem-files.ts';
 import { TokenVerifier } from './token.ts';
 
 try {
@@ -29,12 +32,14 @@ try {
 async function run(config: Config): Promise<void> {
   const log = createLog(config);
   const fleets = new FleetHolder(config.FLEET_FILE, config.FLEET_ACTIVATE_MS, log);
+  const expiries = new Expiries();
+  const tls = new CellTls(config, expiries, log);
   const store = createStore(config);
-  const names = new Names(config.DNS_TTL_MS);
-  const monitor = new Monitor(config, fleets, store, names, log);
+  const network = { names: new Names(config.DNS_TTL_MS), tls };
+  const monitor = new Monitor(config, fleets, store, network, log);
   const lanes = new Lanes();
   const rates = new RateLimits();
-  const pools = new CellPools(config, names);
+  const pools = new CellPools(config, network);
   const metrics = new Metrics();
   const accessLog = new AccessLog(log, config);
   const tokens = new TokenVerifier();
@@ -45,11 +50,14 @@ async function run(config: Config): Promise<void> {
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
   metrics.observe({ monitor, fleets, lanes, rates, holds: courier.holds });
+  metrics.observeTls(tls, expiries);
   metrics.observeClients(() => publicServer.connections);
+  tls.setFleet(fleets.active.cells);
   lanes.setFleet(fleets.active.cells);
   rates.setFleet(fleets.active.rates);
   pools.setFleet(fleets.active.cells);
   fleets.onActivate(({ cells, rates: limits }) => {
+    tls.setFleet(cells);
     lanes.setFleet(cells);
     rates.setFleet(limits);
     pools.setFleet(cells);
@@ -75,6 +83,7 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
+    tls.unwatch();
     // It beats until nothing of its own is inside a cell: a handover that did not know of that would not wait for it.
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
     await Promise.all([loads.stop(), monitor.stop()]);
@@ -88,6 +97,7 @@ async function run(config: Config): Promise<void> {
     monitor.start();
     loads.start();
     fleets.watch();
+    tls.watch();
     log.info({ address, admin, store: store.kind, fleet: fleets.active.digest }, 'router listening');
   } catch (error) {
     await close();
@@ -114,7 +124,7 @@ async function stopSignal(): Promise<NodeJS.Signals> {
 
 /** Tells what was wrong on stderr, one line a fault, and answers the exit code: 2 bad input, 1 anything else. */
 function complain(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof FleetFileError) {
+  if (error instanceof ConfigError || error instanceof FleetFileError || error instanceof PemError) {
     for (const fault of error.faults) process.stderr.write(`${faultLine(fault)}\n`);
     return 2;
   }

@@ -1,6 +1,7 @@
 // What went wrong between the router and a cell, told apart by what it means for the client and for the cell.
 import type { RefusalCode } from '../errors.ts';
 import { MalformedAnswer } from './wire/answer-head.ts';
+import { beforeAnyRequest, tlsFailure, wordsFor } from '../tls/failures.ts';
 
 export type CellFailure = {
   code: Extract<
@@ -65,6 +66,12 @@ export function cellFailure(error: unknown): CellFailure {
   const noConnection = NO_CONNECTION.get(name);
   if (noConnection !== undefined)
     return { code: 'cell-connection-failed', detail: noConnection, blame: 'no-connection' };
+  const byTls = tlsFailure(name);
+  if (byTls !== null) {
+    // Its probes fail as well: a cell that nobody can trust is a cell that nobody can reach.
+    const blame = beforeAnyRequest(byTls) ? 'no-connection' : 'reset';
+    return { code: 'cell-connection-failed', detail: wordsFor(byTls), blame };
+  }
   const detail = RESET.has(name) ? 'connection closed before an answer' : 'connection failed';
   return { code: 'cell-connection-failed', detail, blame: 'reset' };
 }

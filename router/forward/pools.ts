@@ -1,7 +1,7 @@
 // The connections to the cells: one pool a cell, with every limit and time-out said here.
 import type { Config } from '../config.ts';
 import type { Cell } from '../fleet/fleet.ts';
-import type { Names } from '../names.ts';
+import type { Network } from '../origin-pool.ts';
 import { CellPool } from './wire/cell-pool.ts';
 
 type PoolConfig = Pick<Config, 'CELL_CONNECT_TIMEOUT_MS'>;
@@ -9,13 +9,13 @@ type PoolConfig = Pick<Config, 'CELL_CONNECT_TIMEOUT_MS'>;
 export class CellPools {
   readonly #pools = new Map<string, CellPool>();
   readonly #config: PoolConfig;
-  readonly #names: Names;
+  readonly #network: Network;
   /** Those of cells that are gone, while they finish what they carry. */
   readonly #retired = new Set<CellPool>();
 
-  constructor(config: PoolConfig, names: Names) {
+  constructor(config: PoolConfig, network: Network) {
     this.#config = config;
-    this.#names = names;
+    this.#network = network;
   }
 
   /** Opens pools for new cells; those of cells that are gone, or moved, finish what they carry and close. */
@@ -51,10 +51,6 @@ export class CellPools {
 
   /** No limit on connections here: the lanes admit, and a request that was admitted never queues behind another. */
   #open(origin: string): CellPool {
-    return new CellPool(origin, {
-      connectTimeoutMs: this.#config.CELL_CONNECT_TIMEOUT_MS,
-      names: this.#names,
-      tls: () => null,
-    });
+    return new CellPool(origin, this.#network, this.#config.CELL_CONNECT_TIMEOUT_MS);
   }
 }

@@ -7,6 +7,8 @@ import type { Monitor } from '../health/monitor.ts';
 import type { Lanes } from '../lanes.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import { RequestCounts } from './request-counts.ts';
+import type { CellTls } from '../tls/cell-tls.ts';
+import type { Expiries } from '../tls/expiries.ts';
 
 /** Up to the longest hold by default, close together where handovers are. */
 const HOLD_SECONDS = [
@@ -55,6 +57,34 @@ export class Metrics {
       (gauge) => {
         gauge.set(count());
       },
+    );
+  }
+
+  observeTls(tls: CellTls, expiries: Expiries): void {
+    const failures: Counter<'cell' | 'reason'> = new Counter({
+      name: 'cellgate_cell_tls_failures_total',
+      help: 'Connections to a cell that failed by TLS, by why: each is an alarm.',
+      labelNames: ['cell', 'reason'],
+      registers: [this.registry],
+      collect: () => {
+        failures.reset();
+        for (const { count, ...labels } of tls.failures()) failures.inc(labels, count);
+      },
+    });
+    this.#gauge(
+      'cellgate_certificate_expiry_seconds',
+      'Seconds until a certificate ends, below 0 when it is over, by its use; cell-peer: the one that the cell showed last.',
+      ['use', 'cell'],
+      (gauge) => {
+        for (const { use, cell, seconds } of expiries.left())
+          gauge.set(cell === null ? { use } : { use, cell }, seconds);
+      },
+    );
+    this.#gauge(
+      'cellgate_cell_tls_files_refused',
+      'Whether the files of CELL_TLS_… do not fit, and what they held before goes on: 1 for long is an alarm.',
+      [],
+      (gauge) => gauge.set(tls.filesRefused ? 1 : 0),
     );
   }
 

@@ -273,6 +273,8 @@ export class CellConnection implements AnswerEvents, BodySink {
 
   readonly #onError = (error: Error): void => {
     this.#failure ??= error;
+    // An alert of TLS leaves the socket open: its end, which follows, would hide why.
+    this.close();
   };
 
   readonly #onClose = (): void => {

@@ -1,16 +1,9 @@
 // The connections to one origin: those that are free are used again, the latest first, and left before the cell leaves them.
 import { connect } from 'node:net';
-import { connect as connectSecurely, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { connect as connectSecurely } from 'node:tls';
 import { LIMITS } from '../../limits.ts';
-import type { Names } from '../../names.ts';
+import type { Network } from '../../origin-pool.ts';
 import { CellConnection, type Dial } from './cell-connection.ts';
-
-export type PoolOptions = {
-  connectTimeoutMs: number;
-  names: Names;
-  /** For `https:` origins: what a new connection is made with; null: it is not one. */
-  tls: () => TlsOptions | null;
-};
 
 /** How often connections that nobody uses are looked at. */
 const LOOK_MS = 500;
@@ -22,7 +15,9 @@ export class CellPool {
   readonly origin: string;
   /** Of the `Host` field, where the client has named none. */
   readonly host: string;
-  readonly #options: PoolOptions;
+  readonly #network: Network;
+  readonly #connectTimeoutMs: number;
+  readonly #secure: boolean;
   readonly #address: { host: string; port: number };
   /** The one that was used last at the end. */
   #free: CellConnection[] = [];
@@ -31,21 +26,27 @@ export class CellPool {
   readonly #all = new Set<CellConnection>();
   /** Grows with each renewal: connections of before carry no further request. */
   #generation = 0;
-  readonly #unfollow: () => void;
+  readonly #unfollow: readonly (() => void)[];
   readonly #timer: NodeJS.Timeout;
   #whenEmpty: (() => void) | null = null;
 
-  /** Follows the origin's name: a connection to an address that the name no longer has carries no further request. */
-  constructor(origin: string, options: PoolOptions) {
+  /**
+   * Follows the origin's name and the trust in it: a connection to an address that the name no longer has, or one made
+   * by certificates that count no more, carries no further request.
+   */
+  constructor(origin: string, network: Network, connectTimeoutMs: number) {
     const { protocol, hostname, host, port } = new URL(origin);
     this.origin = origin;
     this.host = host;
-    this.#options = options;
+    this.#network = network;
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#secure = protocol === 'https:';
     this.#address = {
       host: hostname.replace(/^\[|\]$/g, ''),
-      port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+      port: Number(port) || (this.#secure ? 443 : 80),
     };
-    this.#unfollow = options.names.follow(origin, () => this.renew());
+    const renew = (): void => this.renew();
+    this.#unfollow = [network.names.follow(origin, renew), network.tls.onChange(renew)];
     this.#timer = setInterval(() => this.#closeUnused(), LOOK_MS).unref();
   }
 
@@ -75,7 +76,7 @@ export class CellPool {
 
   /** No request will come: finishes what it carries, and tells when that is done. */
   retire(done: () => void): void {
-    this.#unfollow();
+    for (const unfollow of this.#unfollow) unfollow();
     clearInterval(this.#timer);
     this.renew();
     this.#whenEmpty = done;
@@ -90,12 +91,10 @@ export class CellPool {
 
   /** `generation`: null where it is not to be used again. */
   #open(tunnel: boolean, generation: number | null): CellConnection {
-    const { connectTimeoutMs } = this.#options;
-    const tls = this.#options.tls();
     const connection = new CellConnection({
-      dial: this.#dialWith(tls),
-      opened: tls === null ? 'connect' : 'secureConnect',
-      connectTimeoutMs,
+      dial: this.#dial,
+      opened: this.#secure ? 'secureConnect' : 'connect',
+      connectTimeoutMs: this.#connectTimeoutMs,
       tunnel,
       onFree: (free, persistent) => this.#takeBack(free, persistent && generation === this.#generation),
       onClosed: (closed) => this.#closed(closed),
@@ -109,17 +108,19 @@ export class CellPool {
     if (this.#all.size === 0) this.#whenEmpty?.();
   }
 
-  #dialWith(tls: TlsOptions | null): Dial {
-    const { names } = this.#options;
-    return (read) => {
-      const onread =
-        read === null
-          ? {}
-          : { onread: { buffer: READ, callback: (length: number): boolean => (read(READ, length), true) } };
-      const options = { ...this.#address, ...onread, lookup: names.lookup, keepAlive: true };
-      return tls === null ? connect(options) : connectSecurely({ ...tls, ...options });
+  readonly #dial: Dial = (read) => {
+    const { names, tls } = this.#network;
+    const callback = (length: number): boolean => {
+      read?.(READ, length);
+      return true;
     };
-  }
+    const onread = read === null ? {} : { onread: { buffer: READ, callback } };
+    const options = { ...this.#address, ...onread, lookup: names.lookup, keepAlive: true };
+    if (!this.#secure) return connect(options);
+    const socket = connectSecurely({ ...tls.optionsFor(this.origin), ...options });
+    tls.observe(this.origin, socket);
+    return socket;
+  };
 
   #takeBack(connection: CellConnection, persistent: boolean): void {
     if (!persistent) {

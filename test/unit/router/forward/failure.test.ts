@@ -21,6 +21,12 @@ test.each([
   ['ENOTFOUND', 'cell-connection-failed', 'no-connection'],
   ['ECONNRESET', 'cell-connection-failed', 'reset'],
   ['EPIPE', 'cell-connection-failed', 'reset'],
+  ['CERT_HAS_EXPIRED', 'cell-connection-failed', 'no-connection'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'cell-connection-failed', 'no-connection'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'cell-connection-failed', 'no-connection'],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'cell-connection-failed', 'no-connection'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'cell-connection-failed', 'reset'],
+  ['ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'cell-connection-failed', 'reset'],
   ['ESOMETHING', 'cell-connection-failed', 'reset'],
 ])('%s is %s, and says of the cell: %s', (code, refusal, blame) => {
   expect(cellFailure(error(code))).toMatchObject({ code: refusal, blame });
