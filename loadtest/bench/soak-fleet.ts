@@ -71,7 +71,7 @@ function fleetFile(cells: ReadonlyMap<string, StubProcess>): unknown {
   };
 }
 
-export function neighbourOf(cell: string): string {
+function neighbourOf(cell: string): string {
   return CELLS[(CELLS.indexOf(cell) + 1) % CELLS.length] ?? '';
 }
 

@@ -4,11 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../rig/until.ts';
+import { keepBusy } from './soak-busy.ts';
 import { startSoakFleet, type SoakFleet, type Tenant } from './soak-fleet.ts';
-import { WHOLE_KINDS } from './soak-kinds.ts';
 import { rssOf } from './soak-process.ts';
 import { metricIn } from './soak-samples.ts';
-import { sendWhole, soakAgent } from './soak-send.ts';
 import { median } from './statistics.ts';
 
 export type IdleOptions = {
@@ -27,7 +26,7 @@ export type IdleMeasured = {
   /** Each connection has made one request; and the connections that were still open then. */
   idleRssMb: number;
   idleOpen: number;
-  /** The most while it was busy, what was answered then, and the same as above afterwards. */
+  /** While it was busy, what was answered then, and the same as above afterwards. */
   busyRssMb: number;
   busyAnswers: number;
   afterBusyRssMb: number;
@@ -35,9 +34,6 @@ export type IdleMeasured = {
 };
 
 const OPEN_AT_ONCE = 50;
-const BUSY_CLIENTS = 64;
-/** What a client in a hurry asks for; what is slow or goes wrong is not busy. */
-const BUSY_KINDS = ['GET', 'POST', 'GET 64 KiB'];
 const LOOK_EVERY_MS = 250;
 const ANSWER_LIMIT_MS = 20_000;
 
@@ -58,7 +54,7 @@ export async function runIdle({
     await openAll(fleet, connections, clients);
     const idle = await look(fleet, lookMs);
     say(`${connections} connections: ${Math.round(idle.rssMb)} MB`);
-    const busy = await keepBusy(fleet, busyMs);
+    const [busyRssMb, busyAnswers] = await Promise.all([rssOver(fleet, busyMs), keepBusy(fleet, busyMs)]);
     // Their time without a request begins anew.
     await askAll(fleet, clients);
     const after = await look(fleet, lookMs);
@@ -67,8 +63,8 @@ export async function runIdle({
       startRssMb,
       idleRssMb: idle.rssMb,
       idleOpen: idle.open,
-      busyRssMb: busy.rssMb,
-      busyAnswers: busy.answers,
+      busyRssMb,
+      busyAnswers,
       afterBusyRssMb: after.rssMb,
       afterBusyOpen: after.open,
     };
@@ -127,28 +123,4 @@ async function askOne(client: Socket, of: Tenant | undefined): Promise<void> {
   if (!received.startsWith('HTTP/1.1 200 ') || !received.includes(`"tenant":"${of?.tenant}"`)) {
     throw new Error(`an idle connection was answered: ${JSON.stringify(received.slice(0, 200))}`);
   }
-}
-
-/** As many requests as go through on a few connections. */
-async function keepBusy(fleet: SoakFleet, busyMs: number): Promise<{ rssMb: number; answers: number }> {
-  const { router, tenants } = fleet;
-  const kinds = WHOLE_KINDS.filter(({ name }) => BUSY_KINDS.includes(name));
-  const agent = soakAgent();
-  const endMs = performance.now() + busyMs;
-  let answers = 0;
-  const client = async (): Promise<void> => {
-    while (performance.now() < endMs) {
-      const [kind, of] = [kinds[answers % kinds.length], tenants[answers % tenants.length]];
-      if (kind === undefined || of === undefined) return;
-      answers += 1;
-      const answer = await sendWhole(agent, router.url, kind, of.tenant);
-      if (!kind.right(answer, of.tenant)) throw new Error(`${kind.name} was answered with ${answer.status}`);
-    }
-  };
-  const [rssMb] = await Promise.all([
-    rssOver(fleet, busyMs),
-    ...Array.from({ length: BUSY_CLIENTS }, client),
-  ]);
-  await agent.destroy();
-  return { rssMb, answers };
 }

@@ -2,11 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { RunningRouter } from '../rig/router.ts';
 import { startSoakFleet, type SoakFleet } from './soak-fleet.ts';
 import { descriptorsAtRest, descriptorsLeft, leftInside, type Left } from './soak-left.ts';
 import { startSoakLoad, type Counts } from './soak-load.ts';
 import type { Descriptors } from './soak-process.ts';
 import { medianWithin, startSampler, type Samples } from './soak-samples.ts';
+import { judgeStreams, type StreamCounts } from './soak-streams.ts';
 import { startTurns, type Turns } from './soak-turns.ts';
 import { Weather } from './soak-weather.ts';
 import { startStreams } from './stream-clients.ts';
@@ -31,8 +33,8 @@ export type MixedMeasured = {
   rate: number;
   counts: Counts;
   turns: Turns['played'];
-  /** Event streams and WebSockets that stay open: how often one ended, by how. */
-  streams: Record<string, number>;
+  /** Of event streams and WebSockets that are open all the time. */
+  streams: StreamCounts;
   samples: Samples;
   /** MB, once the load had ended. */
   restRssMb: number;
@@ -42,11 +44,11 @@ export type MixedMeasured = {
 
 /** A dwell as short as it gets: what is watched is not how long tenants stay away. */
 const ENV = { MIN_DWELL_MS: '1000' };
-/** So many tenants of each home keep a WebSocket and an event stream open. */
+/** One tenant of so many keeps a WebSocket and an event stream open. */
 const STREAMS_EVERY = 10;
 const SAY_EVERY_MS = 30_000;
 
-/** Throws when a cell that is lost does not come back; whatever was started has ended then too. */
+/** Throws when the router dies, or a cell that is lost does not come back; whatever was started has ended then too. */
 export async function runMixed(options: MixedOptions): Promise<MixedMeasured> {
   const folder = join(options.folder, 'mixed');
   mkdirSync(folder);
@@ -58,52 +60,54 @@ export async function runMixed(options: MixedOptions): Promise<MixedMeasured> {
   }
 }
 
-async function measure(
-  fleet: SoakFleet,
-  { rate, loadMs, turnEveryMs, restMs, say }: MixedOptions,
-): Promise<MixedMeasured> {
-  const { router, tenants } = fleet;
+async function measure(fleet: SoakFleet, options: MixedOptions): Promise<MixedMeasured> {
+  const { router } = fleet;
+  const { loadMs, rate, restMs } = options;
   await router.metrics();
   const atStart = await descriptorsAtRest(router);
+  const played = await playLoad(fleet, options);
+  const left = await leftInside(router);
+  const atEnd = await descriptorsLeft(router, atStart);
+  const rest = startSampler(router);
+  await pause(restMs);
+  await rest.stop();
+  const restRssMb = medianWithin(rest.samples.rss, 0, Number.POSITIVE_INFINITY);
+  return { loadMs, rate, ...played, restRssMb, descriptors: { atStart, atEnd }, left };
+}
+
+/** The load, from its beginning until all that it had open has ended. */
+async function playLoad(
+  fleet: SoakFleet,
+  { rate, loadMs, turnEveryMs, say }: MixedOptions,
+): Promise<Pick<MixedMeasured, 'counts' | 'turns' | 'streams' | 'samples'>> {
+  const { router, tenants } = fleet;
   const weather = new Weather();
   const sampler = startSampler(router);
   const streaming = tenants.filter((_, index) => index % STREAMS_EVERY === 0);
-  const streams = startStreams({ routers: [router.url], tenants, rate: 0 }, streaming);
+  const streams = startStreams({ routers: [router.url], tenants: streaming, rate: 0 }, streaming);
   const load = startSoakLoad(fleet, weather, rate);
   const turns = startTurns(fleet, weather, turnEveryMs, say);
   const telling = setInterval(() => say(progressOf(sampler.samples, load.counts)), SAY_EVERY_MS);
   try {
-    await pause(loadMs);
+    await Promise.race([pause(loadMs, undefined, { ref: false }), turns.ended, untilDead(router)]);
     await turns.stop();
   } finally {
     clearInterval(telling);
     await Promise.all([load.stop(), streams.stop()]);
     await sampler.stop();
   }
-  const ends = streams.ends.map(({ kind, how }) => `${kind}, ${how}`);
-  const refusals = streams.refusals.map(({ error }) => `refused: ${error}`);
-  const left = await leftInside(router);
-  const atEnd = await descriptorsLeft(router, atStart);
-  const rest = startSampler(router);
-  await pause(restMs);
-  await rest.stop();
   return {
-    loadMs,
-    rate,
     counts: load.counts,
     turns: turns.played,
-    streams: countsOf([...ends, ...refusals]),
+    streams: judgeStreams(streams, tenants, weather),
     samples: sampler.samples,
-    restRssMb: medianWithin(rest.samples.rss, 0, Number.POSITIVE_INFINITY),
-    descriptors: { atStart, atEnd },
-    left,
   };
 }
 
-function countsOf(words: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
-  return counts;
+/** Rejects when the router's process has ended. */
+async function untilDead({ child }: RunningRouter): Promise<never> {
+  await child.exited;
+  throw new Error(`the router ended: ${child.stderr()}`);
 }
 
 function progressOf({ rss, heap, descriptors }: Samples, { sent, wrong }: Counts): string {

@@ -1,7 +1,6 @@
 // From what was soaked to a judged table. Pure.
 import { table } from '../../infra/table.ts';
 import type { IdleMeasured } from './soak-idle.ts';
-import type { Counts } from './soak-load.ts';
 import type { MixedMeasured } from './soak-mixed.ts';
 import { countOf } from './soak-process.ts';
 import { leastWithin, medianWithin, type Samples } from './soak-samples.ts';
@@ -43,7 +42,7 @@ export function judgeIdle(measured: IdleMeasured): SoakRow[] {
 }
 
 export function judgeMixed(measured: MixedMeasured): SoakRow[] {
-  const { counts, turns, descriptors, left, samples, loadMs } = measured;
+  const { counts, streams, turns, descriptors, left, samples, loadMs } = measured;
   const { early, last } = momentsOf(loadMs);
   const earlyMb = medianWithin(samples.rss, ...early);
   const lastMb = medianWithin(samples.rss, ...last);
@@ -53,6 +52,8 @@ export function judgeMixed(measured: MixedMeasured): SoakRow[] {
     reported('requests', counts.sent, ''),
     reported('of these failed with a lost or moving cell to explain it', sum(counts.excused), ''),
     exactly('answers that nothing explains', sum(counts.wrong)),
+    reported('long streams that ended or were refused', sum(streams.all), ''),
+    exactly('of these without an explanation', sum(streams.wrong)),
     reported('cells lost and back', turns.failovers, ''),
     reported('cells drained and restored', turns.drains, ''),
     reported(`RSS ${named(early)}`, earlyMb, 'MB'),
@@ -92,9 +93,11 @@ export function printedSoak(rows: readonly SoakRow[]): string {
   return table(['figure', 'value', 'target', ''], lines);
 }
 
-/** What went wrong, the most frequent first. */
-export function printedFailures({ wrong }: Pick<Counts, 'wrong'>): string {
-  const entries = Object.entries(wrong).sort(([, one], [, other]) => other - one);
+/** What nothing explains, the most frequent first. */
+export function printedFailures({ counts, streams }: Pick<MixedMeasured, 'counts' | 'streams'>): string {
+  const entries = [counts, streams]
+    .flatMap(({ wrong }) => Object.entries(wrong))
+    .sort(([, one], [, other]) => other - one);
   return entries.map(([words, count]) => `${count} × ${words}\n`).join('');
 }
 

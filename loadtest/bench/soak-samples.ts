@@ -27,6 +27,8 @@ export function startSampler(router: RunningRouter): { samples: Samples; stop():
   const startMs = performance.now();
   let scrape = Promise.resolve();
   const look = (): void => {
+    // Whoever waits for the run is told of its end.
+    if (!router.child.running) return;
     const atMs = performance.now() - startMs;
     samples.rss.push({ atMs, value: rssOf(pid) });
     samples.descriptors.push({ atMs, value: countOf(descriptorsOf(pid)) });

@@ -22,7 +22,9 @@ type CellRow = { id: string; state: string; target: string; share: number };
 export type Turns = {
   /** How many of each have been played to their end. */
   readonly played: { failovers: number; drains: number };
-  /** Resolves when the turn that is being played has ended; rejects where one did not. */
+  /** Rejects when a turn does not come to its end; never resolves before `stop`. */
+  readonly ended: Promise<void>;
+  /** Resolves when the turn that is being played has ended. */
   stop(): Promise<void>;
 };
 
@@ -50,10 +52,11 @@ export function startTurns(
     }
   };
   const playing = play();
-  // Told by `stop`.
+  // Whoever waits for the end is told; whoever does not must not fall over it.
   playing.catch(() => undefined);
   return {
     played,
+    ended: playing,
     async stop() {
       ended.abort();
       await playing;

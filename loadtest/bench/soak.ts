@@ -56,7 +56,7 @@ async function run(
   const idle = wants('idle') ? await runIdle({ ...plan, folder, connections, say }) : null;
   const mixed = wants('mixed') ? await runMixed({ ...plan, loadMs, folder, rate, say }) : null;
   const rows = [...(idle === null ? [] : judgeIdle(idle)), ...(mixed === null ? [] : judgeMixed(mixed))];
-  if (mixed !== null) process.stderr.write(printedFailures(mixed.counts));
+  if (mixed !== null) process.stderr.write(printedFailures(mixed));
   process.stdout.write(`${printedSoak(rows)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify({ rows, idle, mixed }, null, 2)}\n`);
   return soakMet(rows) ? 0 : 1;
