@@ -33,8 +33,8 @@ export type Span = { of: Tenant; startedAtMs: number; endedAtMs: number };
 
 export type Judgement = 'right' | 'excused' | 'wrong';
 
-/** What a request that was inside a dying cell, or had no cell for a while, may be told. */
-const EXCUSES = new Set(['cell-connection-failed', 'cell-unavailable', 'cell-timeout']);
+/** What a request that was inside a dying cell, had no cell for a while, or came to the neighbour as a guest may be told. */
+const EXCUSES = new Set(['cell-connection-failed', 'cell-unavailable', 'cell-overloaded', 'cell-timeout']);
 
 /**
  * `right`: the answer itself is as it should be. It must come from the home as well, or from its neighbour where tenants
