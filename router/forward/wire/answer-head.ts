@@ -38,7 +38,8 @@ export function isBadBeginning(text: string): boolean {
 
 /** `text`: all of it as Latin-1, without the empty line. Throws `MalformedAnswer`. */
 export function readAnswerHead(text: string): AnswerHead {
-  if (UNSOUND.test(text)) throw new MalformedAnswer();
+  // The CR of `\r\r\n` at the very end: the empty line begins behind it.
+  if (UNSOUND.test(text) || text.endsWith('\r')) throw new MalformedAnswer();
   const lineEnd = endOfLine(text, 0);
   const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, lineEnd)) ?? malformed();
   const head: AnswerHead = {
@@ -56,7 +57,7 @@ export function readAnswerHead(text: string): AnswerHead {
   // RFC 9112, section 6.3: either of the two could be meant.
   if (chunked && (length !== null || minor === '0')) malformed();
   if (connection === null) head.persistent = minor === '1';
-  else head.persistent = minor === '1' ? !CLOSES.test(connection) : KEEPS.test(connection);
+  else head.persistent = !CLOSES.test(connection) && (minor === '1' || KEEPS.test(connection));
   return head;
 }
 
@@ -92,7 +93,8 @@ function readFraming(name: string, value: string, head: AnswerHead): void {
     head.connection = head.connection === null ? value : `${head.connection}, ${value}`;
   } else if (name === 'keep-alive') {
     const idle = IDLE.exec(value)?.[1];
-    if (idle !== undefined) head.idleMs = Number(idle) * 1_000;
+    if (idle !== undefined)
+      head.idleMs = Math.min(head.idleMs ?? Number.POSITIVE_INFINITY, Number(idle) * 1_000);
   }
 }
 
