@@ -29,7 +29,11 @@ type Place = 'idle' | 'head' | 'body' | 'size' | 'chunk' | 'behind' | 'trailers'
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LF = 0x0a;
-const CHUNK_SIZE = /^([0-9a-f]{1,13})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?\r$/i;
+/** With its extensions (RFC 9112, section 7.1.1), but without blanks among them: parsers do not agree on those. */
+const CHUNK_SIZE =
+  /^([0-9a-f]{1,13})(?:;[!#$%&'*+.^_`|~\w-]+(?:=(?:[!#$%&'*+.^_`|~\w-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*\r$/i;
+/** What could be taken for the end of another body. */
+const FRAMING_TRAILER = /^(?:content-length|transfer-encoding):/i;
 /** A chunk's size with its extensions, and all trailers, which end here. */
 const LINE_MOST_BYTES = 1_024;
 const TRAILERS_MOST_BYTES = 16_384;
@@ -163,6 +167,8 @@ export class AnswerParser {
     }
     // Interim answers (100, 103) end here: an HTTP/1.0 client could take one for the answer itself.
     if (status < 200) {
+      // One that is the last of its connection comes before nothing.
+      if (!head.persistent) throw new MalformedAnswer();
       this.#interimBytes += text.length + HEAD_END.length;
       return next;
     }
@@ -230,7 +236,7 @@ export class AnswerParser {
     }
     this.#trailersBytes += line.length;
     if (!line.endsWith('\r') || this.#trailersBytes > TRAILERS_MOST_BYTES) throw new MalformedAnswer();
-    if (!isField(line.slice(0, -1))) throw new MalformedAnswer();
+    if (!isField(line.slice(0, -1)) || FRAMING_TRAILER.test(line)) throw new MalformedAnswer();
   }
 
   #whole(last: Buffer | null): void {
