@@ -26,19 +26,34 @@ const UNSOUND = /[^\t\r\n\x20-\x7e\x80-\xff]|\r[^\n]|[^\r]\n|\n[\t ]/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 const BEGINNING = 'HTTP/1.';
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
+const FIELD = /^[!#$%&'*+.^_`|~\w-]+:[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 const CLOSES = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const KEEPS = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i;
 const IDLE = /(?:^|[,; \t])timeout=(\d{1,9})(?:[,; \t]|$)/i;
 
+/** How many bytes every head begins with alike. */
+export const BEGINNING_BYTES = BEGINNING.length;
+
 /** Whether the first bytes of a head, not all of which have come, can not become a sound one. */
 export function isBadBeginning(text: string): boolean {
-  return UNSOUND.test(text) || !text.startsWith(BEGINNING.slice(0, text.length));
+  return isUnsound(text) || !text.startsWith(BEGINNING.slice(0, text.length));
+}
+
+/** Whether a part of a head has bytes that no head may have. */
+export function isUnsound(text: string): boolean {
+  return UNSOUND.test(text);
+}
+
+/** Whether a line, without its end, is a field. */
+export function isField(line: string): boolean {
+  return FIELD.test(line);
 }
 
 /** `text`: all of it as Latin-1, without the empty line. Throws `MalformedAnswer`. */
 export function readAnswerHead(text: string): AnswerHead {
-  if (UNSOUND.test(text)) throw new MalformedAnswer();
+  // The CR of `\r\r\n` at the very end: the empty line begins behind it.
+  if (isUnsound(text) || text.endsWith('\r')) throw new MalformedAnswer();
   const lineEnd = endOfLine(text, 0);
   const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, lineEnd)) ?? malformed();
   const head: AnswerHead = {
@@ -56,7 +71,7 @@ export function readAnswerHead(text: string): AnswerHead {
   // RFC 9112, section 6.3: either of the two could be meant.
   if (chunked && (length !== null || minor === '0')) malformed();
   if (connection === null) head.persistent = minor === '1';
-  else head.persistent = minor === '1' ? !CLOSES.test(connection) : KEEPS.test(connection);
+  else head.persistent = !CLOSES.test(connection) && (minor === '1' || KEEPS.test(connection));
   return head;
 }
 
@@ -92,7 +107,8 @@ function readFraming(name: string, value: string, head: AnswerHead): void {
     head.connection = head.connection === null ? value : `${head.connection}, ${value}`;
   } else if (name === 'keep-alive') {
     const idle = IDLE.exec(value)?.[1];
-    if (idle !== undefined) head.idleMs = Number(idle) * 1_000;
+    if (idle !== undefined)
+      head.idleMs = Math.min(head.idleMs ?? Number.POSITIVE_INFINITY, Number(idle) * 1_000);
   }
 }
 
