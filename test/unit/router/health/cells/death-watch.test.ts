@@ -1,6 +1,6 @@
 // Who was in flight when a cell was lost, as one router tells it.
 import { expect, test } from 'vitest';
-import { DeathWatch } from '../../../../../router/health/cells/death-watch.ts';
+import { DeathWatch, type Inside } from '../../../../../router/health/cells/death-watch.ts';
 import type { InFlight } from '../../../../../router/health/verdicts/suspects.ts';
 
 const WINDOW_MS = 1_000;
@@ -14,10 +14,12 @@ function one(tenant: string, again = false): InFlight {
 
 class Scene {
   nowMs = 5_000;
-  inside: InFlight[] = [];
+  inside: Inside | Promise<Inside> = [];
+  gathered = 0;
   readonly watch = new DeathWatch(
     WINDOW_MS,
     () => this.inside,
+    () => (this.gathered += 1),
     () => this.nowMs,
   );
 
