@@ -1,8 +1,8 @@
 // A worker's process: it is told all that the primary knows, serves requests by that, and tells what they meet.
 import '../../node-version.mjs';
+import { isDeepStrictEqual } from 'node:util';
 import { readConfig } from '../config.ts';
 import { DataPlane } from '../data-plane.ts';
-import { isDeepStrictEqual } from 'node:util';
 import type { HomeCount } from '../health/load.ts';
 import { Names } from '../names.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -10,6 +10,10 @@ import { Metrics } from '../telemetry/metrics.ts';
 import type { FromWorker, StartFailure, ToWorker } from './messages.ts';
 import { Mirror } from './mirror.ts';
 import { Sightings } from './sightings.ts';
+import { Told } from './told.ts';
+
+type Begin = Extract<ToWorker, { kind: 'begin' }>;
+type Serving = { told: Told; mirror: Mirror; plane: DataPlane };
 
 /** How often the primary is told what was counted, where that has changed. */
 const COUNTS_MS = 1_000;
@@ -20,39 +24,38 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 
 const config = readConfig();
 const sightings = new Sightings((seen) => tell({ kind: 'seen', seen }));
+/** Rules that are being brought, by the number of the question. */
 const deliveries = new Map<number, () => void>();
-let mirror: Mirror | null = null;
-let plane: DataPlane | null = null;
-let told: HomeCount[] = [];
 let deliveriesBegun = 0;
+let serving: Serving | null = null;
+let counted: HomeCount[] = [];
 
 process.on('message', (message) => take(message as ToWorker));
 tell({ kind: 'hello' });
 
-function tell(message: FromWorker): void {
-  process.send?.(message, undefined, undefined, () => undefined);
+function tell(message: FromWorker, sent: () => void = () => undefined): void {
+  process.send?.(message, undefined, undefined, sent);
 }
 
 function take(message: ToWorker): void {
   if (message.kind === 'begin') void begin(message);
-  else if (message.kind === 'news') mirror?.take(message.news);
+  else if (message.kind === 'news') serving?.told.take(message.news);
   else if (message.kind === 'ping') tell({ kind: 'pong' });
-  else if (message.kind === 'inside') isInside(message.id, message.cell);
-  else if (message.kind === 'metrics') void measured(message.id);
+  else if (message.kind === 'inside') tellInside(message.id, message.cell);
+  else if (message.kind === 'metrics') void tellMetrics(message.id);
   else if (message.kind === 'delivered') delivered(message.id);
-  else if (message.kind === 'drain') plane?.startDraining();
+  else if (message.kind === 'drain') serving?.plane.startDraining();
   else void close();
 }
 
-async function begin(message: Extract<ToWorker, { kind: 'begin' }>): Promise<void> {
-  const log = createLog(config).child({ worker: message.worker });
-  mirror = new Mirror(message.news, message, {
-    sightings,
-    deliverRule: async (home, cell) => await deliver(home, cell),
-    confirmHeld: (home, epoch) => tell({ kind: 'held', home, epoch }),
-  });
+async function begin({ worker, steadyOriginMs, news }: Begin): Promise<void> {
+  const log = createLog(config).child({ worker });
+  const told = new Told(news, steadyOriginMs);
+  const confirmHeld = (home: string, epoch: number): void => tell({ kind: 'held', home, epoch });
+  const mirror = new Mirror(told, { sightings, deliverRule, confirmHeld });
   const [names, metrics] = [new Names(config.DNS_TTL_MS), new Metrics()];
-  plane = new DataPlane({ config, fleets: mirror, health: mirror, names, metrics, log });
+  const plane = new DataPlane({ config, fleets: told, health: mirror, names, metrics, log });
+  serving = { told, mirror, plane };
   try {
     tell({ kind: 'listening', address: await plane.listen() });
     setInterval(() => tellCounts(), COUNTS_MS);
@@ -62,7 +65,7 @@ async function begin(message: Extract<ToWorker, { kind: 'begin' }>): Promise<voi
 }
 
 /** Resolves when the primary has brought the rule, or could not. */
-async function deliver(home: string, cell: string): Promise<void> {
+async function deliverRule(home: string, cell: string): Promise<void> {
   const id = (deliveriesBegun += 1);
   const done = new Promise<void>((resolve) => deliveries.set(id, resolve));
   tell({ kind: 'deliver', id, home, cell });
@@ -75,29 +78,29 @@ function delivered(id: number): void {
 }
 
 /** What broke before it was asked is told before it answers. */
-function isInside(id: number, cell: string): void {
+function tellInside(id: number, cell: string): void {
   sightings.flush();
-  tell({ kind: 'isInside', id, inside: mirror?.inside(cell) ?? [] });
+  tell({ kind: 'isInside', id, inside: serving?.mirror.inside(cell) ?? [] });
 }
 
-async function measured(id: number): Promise<void> {
-  const metrics = (await plane?.metrics().getMetricsAsJSON()) ?? [];
+async function tellMetrics(id: number): Promise<void> {
+  const metrics = (await serving?.plane.metrics().getMetricsAsJSON()) ?? [];
   tell({ kind: 'measured', id, metrics });
 }
 
 function tellCounts(): void {
-  const counts = [...(plane?.counts() ?? [])];
-  if (isDeepStrictEqual(counts, told)) return;
-  told = counts;
+  const counts = [...(serving?.plane.counts() ?? [])];
+  if (isDeepStrictEqual(counts, counted)) return;
+  counted = counts;
   tell({ kind: 'counts', counts });
 }
 
 async function close(): Promise<void> {
-  await plane?.close();
+  await serving?.plane.close();
   tellCounts();
   sightings.flush();
-  // What was told last is to arrive before the channel closes.
-  process.send?.({ kind: 'pong' } satisfies FromWorker, undefined, undefined, () => process.exit(0));
+  // What was told last has arrived when this has.
+  tell({ kind: 'pong' }, () => process.exit(0));
 }
 
 function failureOf(error: unknown): StartFailure {
