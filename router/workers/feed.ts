@@ -1,9 +1,9 @@
 // What the workers are told of the monitor and the fleet: each change once, in order; verdicts at once, the rest soon after.
 import { isDeepStrictEqual } from 'node:util';
-import type { Fleet } from '../fleet/fleet.ts';
 import type { ActiveFleet } from '../fleet/holder.ts';
 import type { Monitor } from '../health/monitor.ts';
-import type { CellState, FleetData, News, Status } from './messages.ts';
+import { bytesOf } from './fleet-bytes.ts';
+import type { CellState, News, Status } from './messages.ts';
 
 /** What does not decide where requests go waits for so long for more of it. */
 const SOON_MS = 20;
@@ -31,7 +31,7 @@ export class Feed {
     // By a new file, and by a verdict, requests go at once where the cells and the store's word must be known as well.
     fleets.onActivate((fleet) => {
       this.#lookAtAll();
-      this.#urgent({ kind: 'fleet', fleet: dataOf(fleet) });
+      this.#urgent({ kind: 'fleet', fleet: bytesOf(fleet) });
     });
     monitor.onRecords((records) => {
       this.#lookAtStatus();
@@ -56,7 +56,7 @@ export class Feed {
     this.flush();
     const { quarantine, records } = this.#monitor;
     return [
-      { kind: 'fleet', fleet: dataOf(this.#fleets.active) },
+      { kind: 'fleet', fleet: bytesOf(this.#fleets.active) },
       { kind: 'records', records },
       ...[...this.#cells].map(([cell, state]): News => ({ kind: 'cell', cell, state })),
       ...(this.#status === null ? [] : [{ kind: 'status', status: this.#status } as const]),
@@ -146,9 +146,4 @@ function isSame(a: CellState | null, b: CellState | null): boolean {
     a.offsetMs === b.offsetMs &&
     a.standIn === b.standIn
   );
-}
-
-function dataOf(fleet: Fleet): FleetData {
-  const { digest, sources, cells, history, routes, rates, requiresStandby } = fleet;
-  return { digest, sources, cells, history, routes, rates, requiresStandby };
 }

@@ -1,13 +1,9 @@
 // What a machine's primary and its workers tell each other: types only. Each way all of it arrives in order.
-import type { Fleet } from '../fleet/fleet.ts';
 import type { OpinionState } from '../health/cells/opinion.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Held, HealthRecord } from '../health/record.ts';
 import type { QuarantineChange } from '../health/verdicts/quarantine.ts';
 import type { InFlight } from '../health/verdicts/suspects.ts';
-
-/** A fleet without what is computed from it: each process builds the same placement of the same history. */
-export type FleetData = Omit<Fleet, 'placement'>;
 
 /** A watched cell as the primary sees it. `standIn`: who answers its reads while there is no store; mostly null. */
 export type CellState = {
@@ -28,9 +24,9 @@ export type Status = {
   storeAheadMs: number;
 };
 
-/** One thing that has changed. Null as a cell's state: it is watched no more. */
+/** One thing that has changed. `fleet`: as `bytesOf` writes it. Null as a cell's state: it is watched no more. */
 export type News =
-  | { kind: 'fleet'; fleet: FleetData }
+  | { kind: 'fleet'; fleet: Uint8Array }
   | { kind: 'records'; records: readonly HealthRecord[] }
   | { kind: 'status'; status: Status }
   | { kind: 'cell'; cell: string; state: CellState | null }

@@ -5,8 +5,8 @@ import { steadyNow, steadyOriginMs } from '../health/cells/cell-clock.ts';
 import { QuarantineList } from '../health/quarantine-list.ts';
 import type { HealthRecord } from '../health/record.ts';
 import { HealthView } from '../health/view.ts';
-import { buildPlacement } from '../placement/placement.ts';
-import type { CellState, FleetData, News, Status } from './messages.ts';
+import { fleetOf } from './fleet-bytes.ts';
+import type { CellState, News, Status } from './messages.ts';
 
 const NOTHING_KNOWN: Status = {
   ready: false,
@@ -111,9 +111,4 @@ export class Told implements ActiveFleet {
     else this.pressed.delete(cell);
     for (const listener of this.#probeListeners) listener(cell, well);
   }
-}
-
-/** Each process builds the same placement of the same history. */
-function fleetOf(data: FleetData): Fleet {
-  return { ...data, placement: buildPlacement(data.history) };
 }

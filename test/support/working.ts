@@ -22,10 +22,13 @@ export type Working = {
 };
 
 /** For one test, at the end of which all of it is stopped. */
-export async function working(env: Record<string, string> = {}, capacity: object = {}): Promise<Working> {
+export async function working(
+  env: Record<string, string> = {},
+  { capacity = {}, level = 1 }: { capacity?: object; level?: 0 | 1 } = {},
+): Promise<Working> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-working-'));
   const start = async (id: string): Promise<StubProcess> =>
-    await startStubProcess({ id, logFile: join(folder, `${id}.log`) });
+    await startStubProcess({ id, level, logFile: join(folder, `${id}.log`) });
   const cells: Working['cells'] = [await start('cell-a'), await start('cell-b')];
   const declared = Object.fromEntries(cells.map(({ id, origin }) => [id, { origin, capacity }]));
   const fleet = (pins: Record<string, string>): unknown => fleetOf(declared, { pins });

@@ -79,33 +79,37 @@ test('a cell that dies is failed over for the clients of every worker', async ()
   expect(events.events).toHaveLength(1);
 });
 
-test('a handover waits for what is inside by any worker, and nothing is lost or done twice', async () => {
-  const { router, cells } = await working();
-  const clients = await clientsOf(router);
-  let over = false;
-  const answered: string[] = [];
-  const load = NUMBERS.map(async () => {
-    const client = await openClient(router.port);
-    while (!over) answered.push(cellOf(await ask(client, 'acme')));
-    client.close();
-  });
-  await until('the load is on', () => answered.length > 50);
-  const slow = [...clients.values()].map(async (client) => cellOf(await ask(client, 'acme', '/slow/400')));
-  await until('they are inside', async () => (await gauge(router, 'cellgate_inside_requests')) >= WORKERS);
-  const drained = await drain(router, 'cell-a', 100);
-  expect(drained).toMatchObject({ status: 200, body: { phase: 'open', share: 100 } });
-  expect(await Promise.all(slow)).toEqual(NUMBERS.map(() => 'cell-a'));
-  const moved = answered.length;
-  await until('the load goes on', () => answered.length > moved + 50);
-  over = true;
-  await Promise.all(load);
+// A cell of level 0 has no say in it: there it is the router alone that waits.
+test.each([0, 1] as const)(
+  'a handover waits for what is inside by any worker, and nothing is lost or done twice, at level %d',
+  async (level) => {
+    const { router, cells } = await working({}, { level });
+    const clients = await clientsOf(router);
+    const over = new AbortController();
+    const answered: string[] = [];
+    const load = NUMBERS.map(async () => {
+      const client = await openClient(router.port);
+      while (!over.signal.aborted) answered.push(cellOf(await ask(client, 'acme')));
+      client.close();
+    });
+    await until('the load is on', () => answered.length > 50);
+    const slow = [...clients.values()].map(async (client) => cellOf(await ask(client, 'acme', '/slow/400')));
+    await until('they are inside', async () => (await gauge(router, 'cellgate_inside_requests')) >= WORKERS);
+    const drained = await drain(router, 'cell-a', 100);
+    expect(drained).toMatchObject({ status: 200, body: { phase: 'open', share: 100 } });
+    expect(await Promise.all(slow)).toEqual(NUMBERS.map(() => 'cell-a'));
+    const moved = answered.length;
+    await until('the load goes on', () => answered.length > moved + 50);
+    over.abort();
+    await Promise.all(load);
 
-  expect(answered.filter((cell) => !cell.startsWith('cell-'))).toEqual([]);
-  const [before, after] = cells.map((cell) => cell.served().filter(({ tenant }) => tenant === 'acme'));
-  expect((before?.length ?? 0) + (after?.length ?? 0)).toBe(answered.length + WORKERS);
-  const lastAtHome = Math.max(...(before ?? []).map(({ untilMs }) => untilMs ?? Number.POSITIVE_INFINITY));
-  expect(Math.min(...(after ?? []).map(({ at }) => at))).toBeGreaterThanOrEqual(lastAtHome);
-});
+    expect(answered.filter((cell) => !cell.startsWith('cell-'))).toEqual([]);
+    const [before, after] = cells.map((cell) => cell.served().filter(({ tenant }) => tenant === 'acme'));
+    expect((before?.length ?? 0) + (after?.length ?? 0)).toBe(answered.length + WORKERS);
+    const lastAtHome = Math.max(...(before ?? []).map(({ untilMs }) => untilMs ?? Number.POSITIVE_INFINITY));
+    expect(Math.min(...(after ?? []).map(({ at }) => at))).toBeGreaterThanOrEqual(lastAtHome);
+  },
+);
 
 test('a worker that is killed is replaced, the others go on, and no count falls', async () => {
   const { router } = await working();
@@ -166,7 +170,7 @@ test('a worker that hangs is killed and replaced', async () => {
 });
 
 test('a cell is given no more than its room by all workers together', async () => {
-  const { router } = await working({}, { concurrency: 6 });
+  const { router } = await working({}, { capacity: { concurrency: 6 } });
   expect(await gauge(router, 'cellgate_lane_limit_requests', { cell: 'cell-a' })).toBe(6);
   const clients = await Promise.all(Array.from({ length: 12 }, () => openClient(router.port)));
   const answers = Promise.all(clients.map(async (client) => cellOf(await ask(client, 'acme', '/slow/1500'))));
