@@ -7,7 +7,7 @@ import { createStore } from './health/create-store.ts';
 import { LoadReports } from './health/load-reports.ts';
 import { Monitor } from './health/monitor.ts';
 import type { Store } from './health/store.ts';
-import { Names } from './names.ts';
+import { CellNetwork } from './network.ts';
 import type { Requests } from './request-health.ts';
 import { Metrics } from './telemetry/metrics.ts';
 
@@ -15,21 +15,22 @@ export class ControlPlane {
   readonly config: Config;
   readonly log: Logger;
   readonly fleets: FleetHolder;
-  readonly names: Names;
+  readonly network: CellNetwork;
   readonly monitor: Monitor;
   readonly metrics = new Metrics();
   readonly store: Store;
   #loads: LoadReports | null = null;
   #admin: AdminServer | null = null;
 
-  /** Throws `FleetFileError` when the fleet file is wrong. Nothing is asked or listened to yet. */
+  /** Throws `FleetFileError` or `PemError` when a file can not be used. Nothing is asked or listened to yet. */
   constructor(config: Config, log: Logger) {
     this.config = config;
     this.log = log;
     this.fleets = new FleetHolder(config.FLEET_FILE, config.FLEET_ACTIVATE_MS, log);
     this.store = createStore(config);
-    this.names = new Names(config.DNS_TTL_MS);
-    this.monitor = new Monitor(config, this.fleets, this.store, this.names, log);
+    this.network = new CellNetwork(config, log, this.metrics);
+    this.network.follow(this.fleets);
+    this.monitor = new Monitor(config, this.fleets, this.store, this.network, log);
     this.metrics.observeControl({ monitor: this.monitor, fleets: this.fleets });
     this.monitor.quarantine.onChange(({ entry }) => {
       const who = { home: entry?.home, actor: entry?.actor };
@@ -50,6 +51,7 @@ export class ControlPlane {
     this.monitor.start();
     this.#loads?.start();
     this.fleets.watch();
+    this.network.watch();
   }
 
   /** `/readyz` says no. */
@@ -57,9 +59,15 @@ export class ControlPlane {
     this.#admin?.startDraining();
   }
 
+  /** What files hold from now on is not looked at any more. */
+  unwatch(): void {
+    this.fleets.unwatch();
+    this.network.unwatch();
+  }
+
   /** To be called once nothing of this machine's is inside a cell: a handover does not wait for who beats no more. */
   async close(): Promise<void> {
-    this.fleets.unwatch();
+    this.unwatch();
     await Promise.all([this.#loads?.stop(), this.monitor.stop()]);
     await Promise.all([this.#admin?.close(), this.store.close()]);
   }

@@ -8,11 +8,11 @@ import { Courier } from './forward/courier.ts';
 import { CellPools } from './forward/pools.ts';
 import type { HomeCount } from './health/load.ts';
 import { Lanes } from './lanes.ts';
-import type { Names } from './names.ts';
+import type { CellNetwork } from './network.ts';
 import { PublicServer } from './public-server.ts';
 import { RateLimits } from './rate-limits.ts';
 import type { RequestHealth, Requests } from './request-health.ts';
-import { accessLog } from './telemetry/log.ts';
+import { AccessLog } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { TokenVerifier } from './token.ts';
 
@@ -20,7 +20,7 @@ export type DataPlaneParts = {
   config: Config;
   fleets: ActiveFleet;
   health: RequestHealth;
-  names: Names;
+  network: CellNetwork;
   metrics: Metrics;
   log: Logger;
 };
@@ -34,16 +34,16 @@ export class DataPlane implements Requests {
   readonly #courier: Courier;
   readonly #server: PublicServer;
 
-  constructor({ config: whole, fleets, health, names, metrics, log }: DataPlaneParts) {
+  constructor({ config: whole, fleets, health, network, metrics, log }: DataPlaneParts) {
     const config = partOf(whole);
     const [lanes, rates] = [this.#lanes, this.#rates];
     this.#config = config;
     this.#metrics = metrics;
-    this.#pools = new CellPools(config, names);
+    this.#pools = new CellPools(config, network);
     this.#courier = new Courier(config, health, lanes, this.#pools, health);
     const courier = this.#courier;
-    const [tokens, logRequest] = [new TokenVerifier(), accessLog(log, config)];
-    const app = new App({ config, fleets, monitor: health, courier, rates, tokens, metrics, logRequest });
+    const [tokens, accessLog] = [new TokenVerifier(), new AccessLog(log, config)];
+    const app = new App({ config, fleets, monitor: health, courier, rates, tokens, metrics, accessLog });
     this.#server = new PublicServer(app, config, courier.streams);
     metrics.observeRequests({
       lanes,
@@ -66,7 +66,7 @@ export class DataPlane implements Requests {
 
   async close(): Promise<void> {
     await this.#server.close(this.#config.DRAIN_TIMEOUT_MS);
-    await this.#pools.destroy();
+    this.#pools.destroy();
   }
 
   counts(): Iterable<HomeCount> {

@@ -8,6 +8,7 @@ import { faultLine } from './faults.ts';
 import { FleetFileError } from './fleet/load.ts';
 import type { Requests } from './request-health.ts';
 import { createLog } from './telemetry/log.ts';
+import { PemError } from './tls/pem-files.ts';
 import { Workers } from './workers/workers.ts';
 
 try {
@@ -21,7 +22,7 @@ async function run(config: Config): Promise<void> {
   const control = new ControlPlane(config, log);
   const requests = config.WORKERS === 1 ? inThisProcess(control) : new Workers(control);
   const close = async (): Promise<void> => {
-    control.fleets.unwatch();
+    control.unwatch();
     await requests.close();
     await control.close();
   };
@@ -49,9 +50,9 @@ async function run(config: Config): Promise<void> {
 }
 
 /** The planes know each other directly: what requests ask of health is a call. */
-function inThisProcess({ config, fleets, monitor, names, metrics, log }: ControlPlane): Requests {
+function inThisProcess({ config, fleets, monitor, network, metrics, log }: ControlPlane): Requests {
   metrics.observeWorkers({ serving: () => 1, restarts: () => 0, silent: () => 0 });
-  return new DataPlane({ config, fleets, health: monitor, names, metrics, log });
+  return new DataPlane({ config, fleets, health: monitor, network, metrics, log });
 }
 
 /** The first SIGTERM or SIGINT; a second one ends the process at once, as the system does by itself. */
@@ -64,7 +65,7 @@ async function stopSignal(): Promise<NodeJS.Signals> {
 
 /** Tells what was wrong on stderr, one line a fault, and answers the exit code: 2 bad input, 1 anything else. */
 function complain(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof FleetFileError) {
+  if (error instanceof ConfigError || error instanceof FleetFileError || error instanceof PemError) {
     for (const fault of error.faults) process.stderr.write(`${faultLine(fault)}\n`);
     return 2;
   }

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readConfig } from '../config.ts';
 import { DataPlane } from '../data-plane.ts';
 import type { HomeCount } from '../health/load.ts';
-import { Names } from '../names.ts';
+import { CellNetwork } from '../network.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { FromWorker, StartFailure, ToWorker } from './messages.ts';
@@ -13,7 +13,7 @@ import { Sightings } from './sightings.ts';
 import { Told } from './told.ts';
 
 type Begin = Extract<ToWorker, { kind: 'begin' }>;
-type Serving = { told: Told; mirror: Mirror; plane: DataPlane };
+type Serving = { told: Told; mirror: Mirror; network: CellNetwork; plane: DataPlane };
 
 /** How often the primary is told what was counted, where that has changed. */
 const COUNTS_MS = 1_000;
@@ -53,10 +53,13 @@ async function begin({ worker, steadyOriginMs, news }: Begin): Promise<void> {
   const told = new Told(news, steadyOriginMs);
   const confirmHeld = (home: string, epoch: number): void => tell({ kind: 'held', home, epoch });
   const mirror = new Mirror(told, { sightings, deliverRule, confirmHeld });
-  const [names, metrics] = [new Names(config.DNS_TTL_MS), new Metrics()];
-  const plane = new DataPlane({ config, fleets: told, health: mirror, names, metrics, log });
-  serving = { told, mirror, plane };
   try {
+    const metrics = new Metrics();
+    const network = new CellNetwork(config, log, metrics);
+    network.follow(told);
+    const plane = new DataPlane({ config, fleets: told, health: mirror, network, metrics, log });
+    serving = { told, mirror, network, plane };
+    network.watch();
     tell({ kind: 'listening', address: await plane.listen() });
     setInterval(() => tellCounts(), COUNTS_MS);
   } catch (error) {
@@ -96,6 +99,7 @@ function tellCounts(): void {
 }
 
 async function close(): Promise<void> {
+  serving?.network.unwatch();
   await serving?.plane.close();
   tellCounts();
   sightings.flush();
