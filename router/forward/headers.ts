@@ -117,11 +117,22 @@ export function requestFields(passage: Passage): string {
     out += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
   if (tenant !== null) out += `x-tenant-id: ${encodeHeaderValue(tenant)}\r\n`;
-  out += `x-cell-id: ${choice.cell}\r\nx-cell-home: ${choice.home}\r\nx-cell-role: ${choice.role}\r\n`;
-  out += `x-cell-epoch: ${choice.epoch}\r\nx-cell-deadline: ${passage.deadline}\r\n`;
+  out += `${cellFields(choice)}x-cell-deadline: ${passage.deadline}\r\n`;
   if (choice.slot !== null) out += `x-cell-slot: ${choice.slot}\r\n`;
   out += `x-request-id: ${passage.requestId}\r\ntraceparent: ${trace.value}\r\n`;
   return out + forwardedFields(head);
+}
+
+/** What was last said of each cell and role: it stays the same until its epoch changes. */
+const said = { home: new Map<string, Said>(), guest: new Map<string, Said>() };
+type Said = { home: string; epoch: number; fields: string };
+
+function cellFields({ cell, home, role, epoch }: Passage['choice']): string {
+  const last = said[role].get(cell);
+  if (last !== undefined && last.home === home && last.epoch === epoch) return last.fields;
+  const fields = `x-cell-id: ${cell}\r\nx-cell-home: ${home}\r\nx-cell-role: ${role}\r\nx-cell-epoch: ${epoch}\r\n`;
+  said[role].set(cell, { home, epoch, fields });
+  return fields;
 }
 
 /** `X-Forwarded-*` are the router's own words, unless a trusted proxy stands before it. */
