@@ -7,12 +7,16 @@ import { routed } from '../support/routed.ts';
 import { nowShows, startTlsCell } from '../support/tls-cell.ts';
 import { until } from '../support/wait.ts';
 
+/** Handshakes take their time on a busy machine. */
+const PATIENT = { CELL_CONNECT_TIMEOUT_MS: '3000', PROBE_TIMEOUT_MS: '3000' };
+
 test('the tenants of a cell whose certificate ended are served by its neighbour until it has another', async () => {
   const authority = makeAuthority(pemFolder());
   const [sound, over] = [authority.issue('sound'), authority.issue('over', { days: -1 })];
   const [a, b] = [await startTlsCell('cell-a', sound), await startTlsCell('cell-b', sound)];
   const { send, opinionOf, explain, router } = await routed([a, b], {
     CELL_TLS_CA_FILE: authority.certificate,
+    ...PATIENT,
   });
   await until('it serves', async () => (await send('acme')).headers['x-cell-id'] === 'cell-a');
   nowShows(a, over);
@@ -40,7 +44,7 @@ test('an authority that trusts no cell at all moves one home at most, and its re
   const shown = right.issue('cells');
   const names = ['cell-a', 'cell-b', 'cell-c', 'cell-d'];
   const cells = await Promise.all(names.map((name) => startTlsCell(name, shown)));
-  const { send, opinionOf, gauge } = await routed(cells, { CELL_TLS_CA_FILE: trusted });
+  const { send, opinionOf, gauge } = await routed(cells, { CELL_TLS_CA_FILE: trusted, ...PATIENT });
   const opinions = async (): Promise<Set<string>> => new Set(await Promise.all(names.map(opinionOf)));
   await until('all are up', async () => [...(await opinions())].join(' ') === 'up');
   trust(wrong.certificate);
