@@ -6,7 +6,7 @@ import type { Setup } from './contenders/launch.ts';
 import { driveAutocannon } from './speed-drive-autocannon.ts';
 import type { Drive } from './speed-driver.ts';
 import type { Machine } from './speed-machine.ts';
-import type { Repeats } from './speed-measure.ts';
+import type { Repeats } from './speed-repeats.ts';
 import { randomFrom } from './statistics.ts';
 import { driveWith } from './speed-wrk.ts';
 

@@ -101,7 +101,8 @@ export function checkBytes(
   );
 }
 
-const NOTHING: Checked = { answers: 0, sizes: { min: Number.POSITIVE_INFINITY, max: 0 } };
+/** No answer at all. */
+export const NOTHING: Checked = { answers: 0, sizes: { min: Number.POSITIVE_INFINITY, max: 0 } };
 
 /** What two checks saw together. Pure. */
 export function both(one: Checked, other: Checked): Checked {

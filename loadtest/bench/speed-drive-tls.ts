@@ -1,8 +1,9 @@
 // The loads that only TLS has: sessions that are resumed, and HTTP/2 with many streams.
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseLoaded, runTool, type Drive, type Load, type Loaded } from './speed-driver.ts';
+import { parseLoaded, runTool, type Drive, type Loaded, type Mark } from './speed-driver.ts';
 import type { H2Plan } from './speed-h2-client.ts';
+import type { Machine } from './speed-machine.ts';
 import type { TlsPlan } from './speed-tls-client.ts';
 import { tenantOf } from './speed-workloads.ts';
 
@@ -11,38 +12,49 @@ const H2_CLIENT = fileURLToPath(new URL('./speed-h2-client.ts', import.meta.url)
 
 const LANES = 8;
 const H2_CONNECTIONS = 4;
-export const STREAMS = 32;
+const STREAMS = 32;
 /** A Node process has begun its load by then. */
 const BEGIN_MS = 300;
 
-type Mark = Parameters<Drive>[1];
-
-/** A new connection for each request. */
-export const driveResumption: Drive = async ({ machine, target, tenants, windowMs }, mark) => {
-  const { port, ca } = target;
-  const plan: TlsPlan = { port, ca: ca ?? '', tenants, windowMs, lanes: LANES };
-  const command = [process.execPath, TLS_CLIENT, JSON.stringify(plan)] as const;
-  return parseLoaded(await runFor(machine, command, windowMs, mark));
+/** A new connection for each request; every body is compared. */
+export const driveResumption: Drive = {
+  sampled: false,
+  run: async ({ machine, target, tenants, windowMs }, mark) => {
+    const { port, ca } = target;
+    const plan: TlsPlan = { port, ca: ca ?? '', tenants, windowMs, lanes: LANES };
+    const command = [process.execPath, TLS_CLIENT, JSON.stringify(plan)] as const;
+    return parseLoaded(await runFor(machine, command, windowMs, mark));
+  },
 };
 
-/** h2load where it is installed: for one tenant, because it sends the same headers with every request. */
-export const driveH2: Drive = async ({ machine, target, tenants, windowMs }, mark) => {
-  const { h2load } = machine.tools;
-  const { port, ca } = target;
-  if (h2load === null) {
+/** By a client of this project, which compares every body and costs the load's core more than h2load does. */
+export const driveH2Compared: Drive = {
+  sampled: false,
+  run: async ({ machine, target, tenants, windowMs }, mark) => {
+    const { port, ca } = target;
     const size = { connections: H2_CONNECTIONS, streams: STREAMS };
     const plan: H2Plan = { port, ca: ca ?? '', tenants, windowMs, ...size };
     const command = [process.execPath, H2_CLIENT, JSON.stringify(plan)] as const;
     return parseLoaded(await runFor(machine, command, windowMs, mark));
-  }
-  const size = ['-c', String(H2_CONNECTIONS), '-m', String(STREAMS), '-D', `${windowMs}ms`];
-  const header = `x-tenant-id: ${tenantOf(tenants.first)}`;
-  const url = `https://127.0.0.1:${port}/small`;
-  return parseH2load(await runFor(machine, [h2load, ...size, '-H', header, url], windowMs, mark));
+  },
 };
 
+/** h2load where it is installed: for one tenant, because it sends the same headers with every request. */
+export function driveH2({ tools }: Machine): Drive {
+  const { h2load } = tools;
+  if (h2load === null) return driveH2Compared;
+  const size = ['-c', String(H2_CONNECTIONS), '-m', String(STREAMS)];
+  const run: Drive['run'] = async ({ machine, target, workload, tenants, windowMs }, mark) => {
+    const header = ['-H', `x-tenant-id: ${tenantOf(tenants.first)}`];
+    const url = `https://127.0.0.1:${target.port}${workload.path}`;
+    const command = [h2load, ...size, '-D', `${windowMs}ms`, ...header, url] as const;
+    return parseH2load(await runFor(machine, command, windowMs, mark));
+  };
+  return { sampled: false, run };
+}
+
 async function runFor(
-  machine: Load['machine'],
+  machine: Machine,
   command: readonly [string, ...string[]],
   windowMs: number,
   { began, ends }: Mark,

@@ -34,8 +34,15 @@ export type Loaded = {
   failed: number;
 };
 
-/** Runs the load; `began` is called once it runs in full, `ends` just before it is over. Throws when it can not be run. */
-export type Drive = (load: Load, mark: { began: () => void; ends: () => void }) => Promise<Loaded>;
+/** `began` is called once the load runs in full, `ends` just before it is over. */
+export type Mark = { began: () => void; ends: () => void };
+
+export type Drive = {
+  /** Whether answers are to be compared beside it, because it looks at no body itself and asks for just the same. */
+  sampled: boolean;
+  /** Runs the load. Throws when it can not be run. */
+  run: (load: Load, mark: Mark) => Promise<Loaded>;
+};
 
 /** Connections, each with one request under way. */
 export const CONNECTIONS = 64;

@@ -5,7 +5,8 @@ import { MOST_CELLS } from './contenders/cells.ts';
 import { startCellgate } from './contenders/cellgate.ts';
 import type { Running } from './contenders/launch.ts';
 import { FEW_CELLS, FEW_TENANTS, inOrderOf, setupFor, type Bench } from './speed-bench.ts';
-import { measure, measureCalmly, type Sample } from './speed-measure.ts';
+import { measure, type Sample } from './speed-measure.ts';
+import { measureCalmly } from './speed-repeats.ts';
 import { cpuMsOf } from './speed-proc.ts';
 import { tenantOf, WORKLOADS, type Tenants } from './speed-workloads.ts';
 

@@ -4,7 +4,7 @@ import { anyFree } from '../../infra/local/ports.ts';
 import { startCellgate } from './contenders/cellgate.ts';
 import { FEW_CELLS, FEW_TENANTS, setupFor, type Bench } from './speed-bench.ts';
 import { parseLoaded, runTool } from './speed-driver.ts';
-import { measureCalmly } from './speed-measure.ts';
+import { measureCalmly } from './speed-repeats.ts';
 import type { OpenPlan } from './speed-open-client.ts';
 import { othersPart, readMoment } from './speed-proc.ts';
 

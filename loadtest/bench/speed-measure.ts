@@ -1,8 +1,16 @@
 // One measurement: a load on one contender, what that cost its process, and whether every answer was right.
 import { readFileSync, truncateSync } from 'node:fs';
 import type { Target } from './contenders/launch.ts';
-import { both, checkAnswers, checkBytes, sampleAnswers, WrongAnswer, type Checked } from './speed-check.ts';
-import { CONNECTIONS, type Drive, type Load, type Loaded } from './speed-driver.ts';
+import {
+  both,
+  checkAnswers,
+  checkBytes,
+  NOTHING,
+  sampleAnswers,
+  WrongAnswer,
+  type Checked,
+} from './speed-check.ts';
+import { CONNECTIONS, type Drive, type Load, type Loaded, type Mark } from './speed-driver.ts';
 import { corePart, cpuMsOf, othersPart, readMoment, rssMbOf, type Moment } from './speed-proc.ts';
 
 export type Sample = {
@@ -21,57 +29,17 @@ export type Sample = {
   others: number;
   /** Answers whose bodies were compared, of the load itself and beside it. */
   compared: number;
-  /** See `Loaded`. */
+  /** Of the connections that were new, this part (0–1) went on with an earlier TLS session; null: not counted. */
   resumed: number | null;
   /** Others took too much, and it was not repeated any more. */
   disturbed: boolean;
 };
 
-/** With more than this of the machine taken by others, a measurement says nothing. */
-export const OTHERS_MOST = 0.06;
-
 /** Before and after each load. */
 const CHECKED_ANSWERS = 20;
 /** Of a log that writes in pieces, the last ones may still be on their way. */
 const LOGGED_LEAST = 0.97;
-
-/** How often what was disturbed is measured again: each measurement a few times, and all together not for ever. */
-export class Repeats {
-  #left: number;
-  /** How many of them were used up. */
-  used = 0;
-  /** Measurements that stayed disturbed. */
-  givenUp = 0;
-
-  constructor(most: number) {
-    this.#left = most;
-  }
-
-  /** Whether there is one more. */
-  take(): boolean {
-    if (this.#left === 0) return false;
-    this.#left -= 1;
-    this.used += 1;
-    return true;
-  }
-}
-
 const LINE_END = 10;
-const REPEATS_EACH = 3;
-
-/** Measures until nobody else was busy meanwhile, or until it may not be repeated any more. */
-export async function measureCalmly<T extends { others: number; disturbed: boolean }>(
-  repeats: Repeats,
-  measureOnce: () => Promise<T>,
-): Promise<T> {
-  for (let attempt = 0; ; attempt += 1) {
-    const sample = await measureOnce();
-    if (sample.others <= OTHERS_MOST) return sample;
-    if (attempt < REPEATS_EACH && repeats.take()) continue;
-    repeats.givenUp += 1;
-    return { ...sample, disturbed: true };
-  }
-}
 
 /** `idleMsPerS`: CPU time that it uses without any request, which is not counted. Throws `WrongAnswer`. */
 export async function measure(drive: Drive, load: Load, idleMsPerS = 0): Promise<Sample> {
@@ -80,8 +48,7 @@ export async function measure(drive: Drive, load: Load, idleMsPerS = 0): Promise
   let inside: { from: Moment; to: Moment } | null = null;
   const from = readMoment();
   const cpuFromMs = cpuMsOf(target.pid);
-  const beside = sampleAnswers(target, workload, tenants);
-  const loaded = await drive(load, {
+  const { loaded, sampled } = await run(drive, load, {
     began: () => {
       const now = readMoment();
       inside = { from: now, to: now };
@@ -90,7 +57,6 @@ export async function measure(drive: Drive, load: Load, idleMsPerS = 0): Promise
       if (inside !== null) inside = { from: inside.from, to: readMoment() };
     },
   });
-  const sampled = await beside.stop();
   const cpuMs = cpuMsOf(target.pid) - cpuFromMs;
   const to = readMoment();
   const after = await checkAnswers(target, workload, tenants, CHECKED_ANSWERS);
@@ -109,9 +75,21 @@ export async function measure(drive: Drive, load: Load, idleMsPerS = 0): Promise
     rssMb: rssMbOf(target.pid),
     others: othersPart(from, to),
     compared: loaded.compared + before.answers + sampled.answers + after.answers,
-    resumed: loaded.resumed,
+    resumed: loaded.resumed === null ? null : loaded.resumed / loaded.requests,
     disturbed: false,
   };
+}
+
+async function run(drive: Drive, load: Load, mark: Mark): Promise<{ loaded: Loaded; sampled: Checked }> {
+  if (!drive.sampled) return { loaded: await drive.run(load, mark), sampled: NOTHING };
+  const { target, workload, tenants } = load;
+  const beside = sampleAnswers(target, workload, tenants);
+  try {
+    const loaded = await drive.run(load, mark);
+    return { loaded, sampled: await beside.stop() };
+  } finally {
+    await beside.stop().catch(() => undefined);
+  }
 }
 
 /** Where nothing is pinned no core is the contender's: what its process used of one is all there is to say. */

@@ -106,9 +106,11 @@ function ratioTo(samples: readonly Sample[], others: readonly Sample[] | undefin
   return `${value.toFixed(2)} (${shown(interval)})`;
 }
 
-/** Requests per second count in the rounds alone in which the core was full: in more than half of them, or not at all. */
+/** Requests per second count in the rounds alone in which the core was full, and nobody else's: in more than half of them, or not at all. */
 function speedOf(samples: readonly Sample[]): [string, string, string] {
-  const full = samples.filter(({ coreBusy }) => coreBusy >= FULL).map(({ rps }) => rps);
+  const full = samples
+    .filter(({ coreBusy, disturbed }) => coreBusy >= FULL && !disturbed)
+    .map(({ rps }) => rps);
   const ms = (values: number[]): string => {
     const value = median(values);
     return Number.isFinite(value) ? value.toFixed(2) : ABSENT;

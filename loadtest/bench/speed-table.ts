@@ -4,7 +4,8 @@ import type { Running } from './contenders/launch.ts';
 import { checkEcho } from './speed-check.ts';
 import { FEW_CELLS, FEW_TENANTS, inOrderOf, setupFor, type Bench } from './speed-bench.ts';
 import { driveAutocannon } from './speed-drive-autocannon.ts';
-import { measure, measureCalmly, type Sample } from './speed-measure.ts';
+import { measure, type Sample } from './speed-measure.ts';
+import { measureCalmly } from './speed-repeats.ts';
 import { WORKLOADS, type WorkloadId } from './speed-workloads.ts';
 
 /** What was measured of one contender with one workload, a sample for each round. */

@@ -11,7 +11,7 @@ const LONGEST_S = 600;
 
 /** A `Drive` for a machine that has it. */
 export function driveWith(wrk: string): Drive {
-  return async ({ machine, target, workload, tenants, windowMs }, { began, ends }) => {
+  const run: Drive['run'] = async ({ machine, target, workload, tenants, windowMs }, { began, ends }) => {
     const { method, path, body } = workload;
     const scheme = target.ca === null ? 'http' : 'https';
     const url = `${scheme}://127.0.0.1:${target.port}${path}`;
@@ -31,4 +31,5 @@ export function driveWith(wrk: string): Drive {
     );
     return parseLoaded(lines);
   };
+  return { sampled: true, run };
 }

@@ -8,7 +8,7 @@ import { runGrowth } from './speed-growth.ts';
 import { judgeSpeed, speedMet } from './speed-judge.ts';
 import { runLatency } from './speed-latency.ts';
 import { findMachine } from './speed-machine.ts';
-import { OTHERS_MOST, Repeats } from './speed-measure.ts';
+import { OTHERS_MOST, Repeats } from './speed-repeats.ts';
 import { pictureOf } from './speed-picture.ts';
 import { printedGrowth, printedLatency, printedTable, printedTargets, printedTls } from './speed-report.ts';
 import { runTable } from './speed-table.ts';
@@ -21,6 +21,7 @@ type Flags = {
   rounds?: number;
   window?: number;
   tenants: number;
+  repeats?: number;
   quick: boolean;
   only?: Section;
   driver?: DriverName;
@@ -46,6 +47,7 @@ function flagsOf(argv: readonly string[]): Flags {
       wholeNumber,
       1_000_000,
     )
+    .option('--repeats <count>', 'how often what was disturbed is measured again, in all', wholeNumber)
     .option('--quick', 'a few short rounds only', false)
     .addOption(new Option('--only <section>', 'one section alone').choices(SECTIONS))
     .addOption(new Option('--driver <load>', 'wrk where it is installed').choices(['wrk', 'autocannon']))
@@ -85,7 +87,7 @@ async function run({ only, json, svg, ...more }: Flags, folder: string): Promise
 }
 
 async function startBench(
-  { rounds, window, tenants, quick, driver: wanted }: Flags,
+  { rounds, window, tenants, repeats: most, quick, driver: wanted }: Flags,
   folder: string,
 ): Promise<Bench> {
   const { repeats, ...windows } = quick ? QUICK : FULL;
@@ -96,7 +98,7 @@ async function startBench(
   if (window !== undefined) Object.assign(plan, { warmMs: window, latencyMs: window });
   const cells = await startCells(machine, folder);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  return { machine, folder, cells, driver, drive, plan, repeats: new Repeats(repeats), say };
+  return { machine, folder, cells, driver, drive, plan, repeats: new Repeats(most ?? repeats), say };
 }
 
 function repeatsTold({ used, givenUp }: Repeats): string {

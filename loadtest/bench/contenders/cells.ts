@@ -121,5 +121,6 @@ async function startEcho(): Promise<Server> {
     request.pipe(response.writeHead(200, { 'content-length': request.headers['content-length'] ?? '0' }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
+  // When a run ends before its time, this is not to hold it up.
+  return server.unref();
 }
