@@ -82,7 +82,7 @@ async function fill(bench: Bench, arm: Arm): Promise<void> {
   await measureSlice(bench, arm, 2 * bench.plan.warmMs);
   if (arm.id !== 'many') return;
   while (arm.tenants < arm.tenantsWanted && performance.now() - startMs < FILL_LIMIT_MS) {
-    await measureSlice(bench, arm, FILL_MS);
+    await measureSlice(bench, arm, Math.min(FILL_MS, 10 * bench.plan.warmMs));
     bench.say(`${arm.running.label}: ${arm.tenants} tenants served`);
   }
 }

@@ -22,7 +22,7 @@ export type LatencySample = {
 export type Latency = { straight: LatencySample[]; router: LatencySample[] };
 
 /** Requests a second: a small part of what one core can do. */
-export const RATE = 1_000;
+const RATE = 1_000;
 
 const MAIN = fileURLToPath(new URL('./speed-open-client.ts', import.meta.url));
 

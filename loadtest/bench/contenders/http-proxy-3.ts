@@ -4,9 +4,8 @@ import { createProxyServer } from 'http-proxy-3';
 import { originFor } from './origin-for.ts';
 
 const proxy = createProxyServer({ agent: new Agent({ keepAlive: true }) });
-proxy.on('error', (error) => {
-  throw error;
-});
+// A client that has left is no fault; any other one misses its answer, which the load notices.
+proxy.on('error', (_error, _request, response) => void response.destroy());
 
 createServer((request, response) => {
   proxy.web(request, response, { target: originFor(request.headers['x-tenant-id']) });

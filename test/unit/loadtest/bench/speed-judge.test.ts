@@ -68,7 +68,7 @@ test('who is not installed has no judgement, and the run is good without', () =>
 });
 
 test('a row that was disturbed to the end is undecided, however good it looks', () => {
-  const table = [...PEERS.filter(({ contender }) => contender !== 'plain')];
+  const table = PEERS.filter(({ contender }) => contender !== 'plain');
   const targets = judgeSpeed(
     { ...NONE, table: [...table, ...series('plain', [50, 50, 50], { disturbed: true })] },
     TENANTS,

@@ -72,7 +72,7 @@ test('the contender has a core alone; where there is one core only, nothing is p
 test('each round has everybody in it, in an order of its own that is the same each time', () => {
   const orders = Array.from({ length: 9 }, (_, round) => inOrderOf(round, [1, 2, 3, 4, 5, 6]).join(''));
   expect(new Set(orders).size).toBeGreaterThan(6);
-  expect(new Set(orders.map((order) => [...order].sort().join('')))).toEqual(new Set(['123456']));
+  expect(new Set(orders.map((order) => order.split('').sort().join('')))).toEqual(new Set(['123456']));
   expect(inOrderOf(3, [1, 2, 3, 4, 5, 6]).join('')).toBe(orders[3]);
 });
 
