@@ -1,7 +1,8 @@
 // One request on its way through the steps: what is known of it so far, and its one end.
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Choice } from './choose-cell.ts';
+import type { Client } from './client.ts';
 import { refusalAnswer, type RefusalCode, type RefusalMore } from './errors.ts';
+import { reasonOf } from './reason.ts';
 import { headerOf, type RequestHead } from './request-head.ts';
 import { requestIdFrom } from './telemetry/trace.ts';
 
@@ -19,8 +20,7 @@ export type ExchangeEnd = {
 const CLIENT_GONE = 499;
 
 export class Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly client: Client;
   readonly head: RequestHead;
   readonly requestId: string;
   /** `request`, or `tunnel` for a WebSocket's upgrade. */
@@ -47,27 +47,24 @@ export class Exchange {
   #status: number | null = null;
   readonly #onEnd: ((end: ExchangeEnd) => void)[] = [];
 
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-    kind: 'request' | 'tunnel',
-    timeoutMs: number,
-  ) {
-    this.request = request;
-    this.response = response;
+  constructor(client: Client, head: RequestHead, kind: 'request' | 'tunnel', timeoutMs: number) {
+    this.client = client;
     this.head = head;
     this.kind = kind;
     this.timeoutMs = timeoutMs;
-    this.#awaitsContinue = head.version === '1.1' && request.headers.expect !== undefined;
+    this.#awaitsContinue = head.version === '1.1' && headerOf(head, 'expect') !== null;
     this.requestId = requestIdFrom(headerOf(head, 'x-request-id'));
-    // `close` comes exactly once, however a response ends: sent whole, cut, or left by the client.
-    response.once('close', () => this.#end());
+    client.onClose(() => this.#end());
   }
 
   /** Whether the client is still there and nothing was answered yet. */
   get open(): boolean {
-    return this.#status === null && !this.response.destroyed && this.response.socket?.destroyed !== true;
+    return this.#status === null && !this.client.gone;
+  }
+
+  /** Whether the head of an answer was given to the client. */
+  get begun(): boolean {
+    return this.#status !== null;
   }
 
   onEnd(listener: (end: ExchangeEnd) => void): void {
@@ -82,7 +79,7 @@ export class Exchange {
 
   /** The body is wanted: there is a cell for it. A client that waits to be asked is asked now. */
   inviteBody(): void {
-    if (this.#awaitsContinue) this.response.writeContinue();
+    if (this.#awaitsContinue) this.client.inviteBody();
     this.#awaitsContinue = false;
   }
 
@@ -90,15 +87,14 @@ export class Exchange {
   answerEmpty(status: number, headers: readonly string[]): void {
     if (!this.open) return;
     this.answering(status);
-    this.response.writeHead(status, [...headers, 'x-request-id', this.requestId]);
-    this.response.end();
+    this.client.writeHead(status, reasonOf(status), [...headers, 'x-request-id', this.requestId]);
+    this.client.end();
   }
 
   /** The client does not keep up. One that waits for the head of an answer is told so; what has begun is cut. */
   tooSlow(): void {
     if (this.open) this.rejected(408);
-    // A reset: the kernel would go on for minutes to deliver what the client does not take.
-    else this.request.socket.resetAndDestroy();
+    else this.client.reset();
   }
 
   /** The message itself can not be read on: its answer is a bare status, as the parser gives it, and the last one. */
@@ -110,7 +106,7 @@ export class Exchange {
 
   /** The connection is not to be read any further: what follows on it can not be told from what came before. */
   closeAfterwards(): void {
-    this.response.shouldKeepAlive = false;
+    this.client.closeAfterwards();
   }
 
   /** Answers with one of the router's own refusals; does nothing when an answer has begun or the client is gone. */
@@ -121,8 +117,8 @@ export class Exchange {
     if (code === 'bad-request' || this.#awaitsContinue) this.closeAfterwards();
     const answer = refusalAnswer(code, detail, this.requestId, more);
     this.answering(answer.status);
-    this.response.writeHead(answer.status, answer.headers);
-    this.response.end(answer.body);
+    this.client.writeHead(answer.status, reasonOf(answer.status), answer.headers);
+    this.client.end(answer.body);
   }
 
   #end(): void {

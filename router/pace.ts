@@ -41,74 +41,66 @@ export class PaceKeeper {
 
   /** An exchange has ended. What its client is still sending is read and thrown away, but not for ever. */
   ended(exchange: Exchange): void {
-    const { request } = exchange;
-    if (!request.complete && !request.socket.destroyed) this.#unread.add(exchange);
+    const { client } = exchange;
+    if (!client.complete && !client.severed) this.#unread.add(exchange);
   }
 
   #look(nowMs: number): void {
     for (const exchange of this.#open) if (exchange.kind === 'request') this.#judge(exchange, nowMs);
     for (const exchange of this.#unread) {
-      const { complete, socket } = exchange.request;
-      if (complete || socket.destroyed) this.#unread.delete(exchange);
+      const { complete, severed } = exchange.client;
+      if (complete || severed) this.#unread.delete(exchange);
       else this.#judgeBody(exchange, this.#watch(exchange, nowMs), nowMs);
     }
   }
 
   #judge(exchange: Exchange, nowMs: number): void {
     const watch = this.#watch(exchange, nowMs);
-    if (!exchange.request.complete) this.#judgeBody(exchange, watch, nowMs);
+    if (!exchange.client.complete) this.#judgeBody(exchange, watch, nowMs);
     this.#judgeAnswer(exchange, watch, nowMs);
   }
 
   #watch(exchange: Exchange, nowMs: number): Watch {
     const known = this.#watches.get(exchange);
     if (known !== undefined) return known;
-    const { bytesRead, bytesWritten } = exchange.request.socket;
+    const { client } = exchange;
     const watch = {
-      read: bytesRead,
+      read: client.read,
       readAtMs: nowMs,
       taken: 0,
       takenAtMs: nowMs,
-      written: bytesWritten,
+      written: client.written,
       writtenAtMs: nowMs,
     };
     this.#watches.set(exchange, watch);
     // The head of an answer whose body takes its time has waited long enough to go with the first of it.
-    const { response } = exchange;
-    if (response.headersSent && !response.writableEnded) response.flushHeaders();
+    if (exchange.begun && !client.answered) client.flushHead();
     return watch;
   }
 
   #judgeBody(exchange: Exchange, watch: Watch, nowMs: number): void {
-    const { request } = exchange;
-    const { bytesRead } = request.socket;
-    if (request.isPaused() || bytesRead - watch.read >= LIMITS.paceBytes) {
-      watch.read = bytesRead;
+    const { body, read } = exchange.client;
+    if (body.isPaused() || read - watch.read >= LIMITS.paceBytes) {
+      watch.read = read;
       watch.readAtMs = nowMs;
     } else if (nowMs - watch.readAtMs >= LIMITS.paceMs) exchange.tooSlow();
   }
 
   #judgeAnswer(exchange: Exchange, watch: Watch, nowMs: number): void {
-    const { response, endless, timeoutMs } = exchange;
-    const { bytesWritten, writableLength } = exchange.request.socket;
-    const taken = bytesWritten - writableLength;
-    if (writableLength === 0 || taken !== watch.taken) {
+    const { client, begun, endless, timeoutMs } = exchange;
+    const { written, untaken } = client;
+    const taken = written - untaken;
+    if (untaken === 0 || taken !== watch.taken) {
       watch.taken = taken;
       watch.takenAtMs = nowMs;
     } else if (nowMs - watch.takenAtMs >= LIMITS.paceMs) exchange.tooSlow();
-    if (
-      !response.headersSent ||
-      response.writableEnded ||
-      writableLength > 0 ||
-      bytesWritten !== watch.written
-    ) {
-      watch.written = bytesWritten;
+    if (!begun || client.answered || untaken > 0 || written !== watch.written) {
+      watch.written = written;
       watch.writtenAtMs = nowMs;
       return;
     }
     const silentMs = nowMs - watch.writtenAtMs;
     if (!endless && silentMs >= timeoutMs) exchange.source?.stalled();
-    else if (endless && this.#times.streamIdleMs > 0 && silentMs >= this.#times.streamIdleMs)
-      response.destroy();
+    else if (endless && this.#times.streamIdleMs > 0 && silentMs >= this.#times.streamIdleMs) client.cut();
   }
 }

@@ -1,33 +1,24 @@
-// The public listener: fastify and its proxy plugin in front, sockets and limits; it hands every request to the app.
-import { METHODS, ServerResponse, STATUS_CODES, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
-import httpProxy from '@fastify/http-proxy';
-import { fastify, type FastifyInstance } from 'fastify';
+// The public listener: takes requests from the fronts, keeps an eye on those under way, and sees them out when it closes.
 import type { App } from './app.ts';
+import type { Client } from './client.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeEnd } from './exchange.ts';
 import type { Streams } from './forward/streams.ts';
-import { LIMITS } from './limits.ts';
+import type { Gate } from './front/gate.ts';
+import { Http1Front } from './front/http1.ts';
 import { PaceKeeper } from './pace.ts';
-import { readHead } from './read-head.ts';
+import type { RequestHead } from './request-head.ts';
 
-/** How often the time-outs of heads and whole requests are looked at: what they may be late by. */
-const LOOK_MS = 1_000;
-
-export class PublicServer {
-  readonly #fastify: FastifyInstance;
+export class PublicServer implements Gate {
   readonly #app: App;
   readonly #config: Config;
   readonly #streams: Streams;
-  /** Sockets that left the HTTP server with an upgrade: it no longer knows them. */
-  readonly #upgraded = new Set<Socket>();
   readonly #open = new Set<Exchange>();
-  /** The newest exchange of each connection: none comes after one that says goodbye. */
-  readonly #newest = new WeakMap<Socket, Exchange>();
   readonly #connections: Connections;
+  readonly #http1: Http1Front;
   readonly #pace: PaceKeeper;
-  #draining = false;
+  draining = false;
 
   constructor(app: App, config: Config, streams: Streams) {
     this.#app = app;
@@ -35,42 +26,12 @@ export class PublicServer {
     this.#streams = streams;
     this.#connections = new Connections(config.MAX_CONNECTIONS);
     this.#pace = new PaceKeeper(this.#open, { streamIdleMs: config.STREAM_IDLE_MS });
-    this.#fastify = fastify({
-      logger: false,
-      rewriteUrl: hideFromFastify,
-      exposeHeadRoutes: false,
-      return503OnClosing: false,
-      forceCloseConnections: 'idle',
-      requestTimeout: LIMITS.requestMs,
-      keepAliveTimeout: LIMITS.idleMs,
-      clientErrorHandler: (error, socket) => this.#refuseMalformed(error, socket),
-      http: {
-        maxHeaderSize: LIMITS.headBytes,
-        headersTimeout: LIMITS.headMs,
-        connectionsCheckingInterval: LOOK_MS,
-        // The app refuses it: the server would go on with what comes behind.
-        requireHostHeader: false,
-        shouldUpgradeCallback: opensWebSocket,
-      },
-    });
-    this.#route();
-    const { server } = this.#fastify;
-    // None is left out in silence: one that was could have changed where the body ends.
-    server.maxHeadersCount = 0;
-    server.on('connection', (socket) => this.#connections.opened(socket));
-    // It is told to go on when its body is wanted, see `Exchange.inviteBody`.
-    server.on('checkContinue', (request, response) => server.emit('request', request, response));
-    server.on('upgrade', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
-    // It comes with a bare socket like an upgrade; the app refuses it.
-    server.on('connect', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
-    server.on('checkExpectation', (request, response) => {
-      this.#exchange(request, response, request.url ?? '')?.refuse('expectation-failed', null);
-    });
+    this.#http1 = new Http1Front(config, this, this.#connections);
   }
 
   /** Starts to listen and answers the address. Rejects with the system's error (`EADDRINUSE`). */
   async listen(): Promise<string> {
-    return await this.#fastify.listen({ host: this.#config.HOST, port: this.#config.PORT });
+    return await this.#http1.listen();
   }
 
   /** Open connections of clients now. */
@@ -78,13 +39,26 @@ export class PublicServer {
     return this.#connections.count;
   }
 
+  open(client: Client, head: RequestHead, kind: 'request' | 'tunnel'): Exchange {
+    const exchange = new Exchange(client, head, kind, this.#config.CELL_TIMEOUT_MS);
+    this.#open.add(exchange);
+    exchange.onEnd(this.#ended);
+    return exchange;
+  }
+
+  readonly #ended = ({ exchange }: ExchangeEnd): void => {
+    this.#open.delete(exchange);
+    this.#pace.ended(exchange);
+  };
+
+  serve(exchange: Exchange, early?: Buffer): void {
+    this.#app.serve(exchange, early);
+  }
+
   /** From now on every answer asks its client to close the connection. */
   startDraining(): void {
-    this.#draining = true;
-    for (const exchange of this.#open) {
-      // Of requests in a row on one connection the last one says goodbye: the others would take its answer away.
-      if (this.#newest.get(exchange.request.socket) === exchange) exchange.closeAfterwards();
-    }
+    this.draining = true;
+    this.#http1.startDraining();
   }
 
   /**
@@ -93,138 +67,9 @@ export class PublicServer {
    */
   async close(limitMs: number): Promise<void> {
     this.startDraining();
-    const { server } = this.#fastify;
-    const cut = setTimeout(() => {
-      server.closeAllConnections();
-      for (const socket of this.#upgraded) socket.destroy();
-    }, limitMs);
-    const closed = this.#fastify.close();
-    // Where the head of an answer promised to keep the connection, it is idle after the answer.
-    for (const { response } of this.#open) response.once('close', () => server.closeIdleConnections());
+    const closed = this.#http1.close(limitMs);
     this.#streams.close();
     await closed;
     this.#pace.stop();
-    clearTimeout(cut);
   }
-
-  #route(): void {
-    const methods = METHODS.filter((method) => method !== 'CONNECT');
-    for (const method of methods) {
-      if (!this.#fastify.supportedMethods.includes(method))
-        this.#fastify.addHttpMethod(method, { hasBody: true });
-    }
-    this.#fastify.register(httpProxy, {
-      // The plugin insists on one; where a request goes is decided per request, in `handler`.
-      upstream: 'http://cell.invalid',
-      httpMethods: methods,
-      preRewrite: () => '/',
-      handler: (request, reply) => {
-        reply.hijack();
-        const exchange = this.#exchange(request.raw, reply.raw, request.originalUrl);
-        if (exchange !== null) this.#app.serve(exchange);
-      },
-    });
-  }
-
-  /** An upgrade, or CONNECT: the parser has left the socket, and its errors are ours to hear from now on. */
-  #serveSocket(request: IncomingMessage, socket: Socket, early: Buffer): void {
-    socket.on('error', () => undefined);
-    const before = this.#newest.get(socket);
-    if (before !== undefined && this.#open.has(before)) {
-      // A response has the socket still, and a second one can not be given it.
-      this.#endBehind(before, socket);
-      socket.once('end', () => socket.destroy()).resume();
-      return;
-    }
-    if (before?.response.shouldKeepAlive === false) {
-      socket.destroy();
-      return;
-    }
-    // An ordinary response on the same socket: refusals and answers other than 101 go the ordinary way.
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket);
-    response.once('finish', () => socket.destroySoon());
-    this.#upgraded.add(socket);
-    socket.once('close', () => this.#upgraded.delete(socket));
-    const exchange = this.#exchange(request, response, request.url ?? '', 'tunnel');
-    if (exchange !== null) this.#app.serve(exchange, early);
-  }
-
-  /** Null: the request came behind one whose answer ends the connection, and nobody may see it. */
-  #exchange(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: string,
-    kind: 'request' | 'tunnel' = 'request',
-  ): Exchange | null {
-    const { socket } = request;
-    if (this.#newest.get(socket)?.response.shouldKeepAlive === false) return null;
-    // Node's parser drops what came in one piece behind an upgrade that is ignored: it would go on amid something.
-    if (this.#draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    const head = readHead(request, target, this.#config.TRUSTED_PROXIES);
-    const exchange = new Exchange(request, response, head, kind, this.#config.CELL_TIMEOUT_MS);
-    this.#newest.set(socket, exchange);
-    this.#open.add(exchange);
-    this.#connections.busy(socket);
-    exchange.onEnd(() => this.#ended(exchange, socket));
-    return exchange;
-  }
-
-  /** The connection ends with the answer to `last`: what came behind it is not served. */
-  #endBehind(last: Exchange, socket: Socket): void {
-    last.closeAfterwards();
-    last.onEnd(() => socket.destroySoon());
-  }
-
-  #ended(exchange: Exchange, socket: Socket): void {
-    this.#open.delete(exchange);
-    this.#pace.ended(exchange);
-    if (this.#newest.get(socket) === exchange) this.#connections.quiet(socket);
-  }
-
-  /** What the HTTP parser itself refuses ends here; the connection can not be trusted any further. */
-  #refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-    const status = statusOf(error);
-    const newest = this.#newest.get(socket);
-    if (status === null || !socket.writable) socket.destroy();
-    else if (newest === undefined || !this.#open.has(newest)) {
-      socket.end(
-        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-      );
-      socket.destroySoon();
-    }
-    // The answers before it are still to come, and theirs is the connection until then.
-    else if (newest.request.complete) this.#endBehind(newest, socket);
-    else if (newest.open) newest.rejected(status);
-    else socket.destroy();
-  }
-}
-
-/**
- * Routing is the app's: to fastify every target is one route, and no media type is its business, so that it neither
- * decodes nor refuses any of them. The cell gets both as they came (`originalUrl`, `rawHeaders`).
- */
-function hideFromFastify({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): string {
-  delete headers['content-type'];
-  // Fastify insists on one for this method alone; whether it is right is the cell's to say.
-  if (method === 'QUERY') headers['content-type'] = 'application/octet-stream';
-  return '/';
-}
-
-/**
- * RFC 6455, section 4.1. Any other upgrade is ignored and the request answered as it is (RFC 9110, section 7.8): one
- * with a body as well, because the bytes behind its head are not the WebSocket's.
- */
-function opensWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
-  if (method !== 'GET' || httpVersion !== '1.1' || headers.upgrade?.toLowerCase() !== 'websocket')
-    return false;
-  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-}
-
-/** The status that a fault of the parser is answered with; null: the client has left amid a request. */
-function statusOf({ code }: NodeJS.ErrnoException): number | null {
-  if (code === 'HPE_INVALID_EOF_STATE' || code === 'ECONNRESET') return null;
-  if (code === 'HPE_HEADER_OVERFLOW') return 431;
-  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
 }

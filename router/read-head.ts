@@ -1,6 +1,6 @@
 // From Node's request to plain data: the head that every decision reads.
 import type { IncomingMessage } from 'node:http';
-import type { BlockList } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import type { RequestHead } from './request-head.ts';
 
 /** `rawTarget`: the target as it came. `trusted`: the peers whose word on the client is believed. */
@@ -17,6 +17,7 @@ export function readHead(request: IncomingMessage, rawTarget: string, trusted: B
     host,
     rawHeaders: request.rawHeaders,
     peer,
+    secure: (request.socket as Socket & { encrypted?: boolean }).encrypted === true,
     fromTrustedProxy: trusted.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4'),
   };
 }

@@ -1,12 +1,13 @@
 // The client's body, kept while it is small, so that it can be sent to a cell once more.
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Client } from '../client.ts';
+import { headerOf, type RequestHead } from '../request-head.ts';
 import { BodyTooLarge, ClientGone } from './failure.ts';
 
 /** Whether a request carries a body at all (RFC 9112, section 6.3), whatever its method. */
-export function hasBody(request: IncomingMessage): boolean {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  return encoding !== undefined || (length !== undefined && length !== '0');
+export function hasBody(head: Pick<RequestHead, 'rawHeaders'>): boolean {
+  if (headerOf(head, 'transfer-encoding') !== null) return true;
+  const length = headerOf(head, 'content-length');
+  return length !== null && length !== '0';
 }
 
 export type BodyLimits = {
@@ -16,25 +17,35 @@ export type BodyLimits = {
   replayBytes: number;
 };
 
+/** Where one sending's body goes. */
+export interface BodySink {
+  /** False: it takes no more for now; `resume` when it does. */
+  part(chunk: Buffer): boolean;
+  end(): void;
+  /** There will be no more of it. */
+  broke(error: Error): void;
+}
+
 /**
  * One request's body, for as many sendings as it has. Reading goes as fast as the cell takes it. When a sending ends
- * early the client's socket lives on: the client still has to be told why.
+ * early the client's connection lives on: the client still has to be told why.
  */
 export class BodySource {
-  readonly #request: IncomingMessage;
+  readonly #client: Pick<Client, 'body' | 'complete'>;
   readonly #limits: BodyLimits;
   #kept: Buffer[] | null = [];
   #bytes = 0;
   #ended = false;
   #failure: Error | null = null;
-  #current: Readable | null = null;
+  #sink: BodySink | null = null;
 
-  constructor(request: IncomingMessage, limits: BodyLimits) {
-    this.#request = request;
+  constructor(client: Pick<Client, 'body' | 'complete'>, limits: BodyLimits) {
+    const { body } = client;
+    this.#client = client;
     this.#limits = limits;
-    request.on('data', this.#onData).on('end', this.#onEnd);
-    request.on('close', this.#onClose).on('error', this.#onClose);
-    request.pause();
+    body.on('data', this.#onData).on('end', this.#onEnd);
+    body.on('close', this.#onClose).on('error', this.#onClose);
+    body.pause();
   }
 
   /** Whether everything that was read so far can be sent again. */
@@ -42,33 +53,33 @@ export class BodySource {
     return this.#kept !== null && this.#failure === null;
   }
 
-  /** A stream of the whole body for the next sending; the stream of the one before gets no more. */
-  open(): Readable {
-    this.#current = null;
-    const stream = new Readable({
-      read: () => {
-        if (this.#current === stream) this.#request.resume();
-      },
-      destroy: (error, callback) => {
-        if (this.#current === stream) {
-          this.#current = null;
-          this.#request.pause();
-        }
-        callback(error);
-      },
-    });
-    this.#current = stream;
-    for (const chunk of this.#kept ?? []) stream.push(chunk);
-    if (this.#failure !== null) stream.destroy(this.#failure);
-    else if (this.#ended) stream.push(null);
-    return stream;
+  /** Gives the whole body to the next sending; the one before gets no more. */
+  sendTo(sink: BodySink): void {
+    this.#sink = sink;
+    let full = false;
+    for (const chunk of this.#kept ?? []) full = !sink.part(chunk);
+    if (this.#failure !== null) sink.broke(this.#failure);
+    else if (this.#ended) sink.end();
+    else if (!full) this.#client.body.resume();
+  }
+
+  /** A sending takes more again. */
+  resume(sink: BodySink): void {
+    if (this.#sink === sink && !this.#ended) this.#client.body.resume();
+  }
+
+  /** A sending has ended early: it gets no more, and nothing is read until the next one. */
+  leave(sink: BodySink): void {
+    if (this.#sink !== sink) return;
+    this.#sink = null;
+    if (!this.#ended) this.#client.body.pause();
   }
 
   /** What is left is read and thrown away, so that the connection can carry the answer and the next request. */
   discard(): void {
     this.#kept = null;
-    this.#current = null;
-    this.#request.resume();
+    this.#sink = null;
+    this.#client.body.resume();
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -79,20 +90,20 @@ export class BodySource {
     }
     if (this.#bytes > this.#limits.replayBytes) this.#kept = null;
     this.#kept?.push(chunk);
-    if (this.#current?.push(chunk) === false) this.#request.pause();
+    if (this.#sink?.part(chunk) === false) this.#client.body.pause();
   };
 
   readonly #onEnd = (): void => {
     this.#ended = true;
-    this.#current?.push(null);
+    this.#sink?.end();
   };
 
   readonly #onClose = (): void => {
-    if (!this.#request.complete) this.#fail(new ClientGone());
+    if (!this.#client.complete) this.#fail(new ClientGone());
   };
 
   #fail(error: Error): void {
     this.#failure ??= error;
-    this.#current?.destroy(error);
+    this.#sink?.broke(error);
   }
 }

@@ -1,9 +1,10 @@
-// The header lists of both directions: what is dropped, what is added, in which order.
-import { STATUS_CODES } from 'node:http';
+// The heads of both directions: which fields are dropped, which are added, in which order.
 import type { Choice } from '../choose-cell.ts';
 import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
 import { traceparentFrom } from '../telemetry/trace.ts';
+import { NameKinds, NameLengths } from './name-kinds.ts';
+import type { AnswerHead } from './wire/answer-head.ts';
 
 /** RFC 9110, section 7.6.1, and what stood there in RFC 2616. They end at each hop, whoever names them. */
 const HOP_BY_HOP = new Set([
@@ -59,6 +60,34 @@ function tellsOfProxies(name: string): boolean {
   return name === 'forwarded' || name.startsWith('x-forwarded-');
 }
 
+const REQUEST_LENGTHS = new NameLengths([...HOP_BY_HOP, ...OURS, 'host', 'forwarded', 'tracestate']);
+const ANSWER_LENGTHS = new NameLengths([...HOP_BY_HOP, 'x-cell-id', 'x-request-id', 'content-length']);
+const SMALL_X = 0x78;
+
+/** Families of names are told by how they begin, or by an underscore; all others are of a few lengths. */
+function mayMatter(name: string): boolean {
+  return REQUEST_LENGTHS.has(name) || (name.charCodeAt(0) | 0x20) === SMALL_X || name.includes('_');
+}
+
+/**
+ * What becomes of a client's field: it passes, is dropped, or passes where a trusted proxy, or the trace, vouches for it.
+ */
+const requestKinds = new NameKinds<'passes' | 'dropped' | 'proxy' | 'trace'>('passes', mayMatter, (name) => {
+  if (HOP_BY_HOP.has(name) || isReserved(name) || name === 'host') return 'dropped';
+  if (tellsOfProxies(name)) return 'proxy';
+  return name === 'tracestate' ? 'trace' : 'passes';
+});
+
+/** What becomes of a cell's field. */
+const answerKinds = new NameKinds<'passes' | 'dropped' | 'length'>(
+  'passes',
+  (name) => ANSWER_LENGTHS.has(name),
+  (name) => {
+    if (HOP_BY_HOP.has(name) || name === 'x-cell-id' || name === 'x-request-id') return 'dropped';
+    return name === 'content-length' ? 'length' : 'passes';
+  },
+);
+
 export type Passage = {
   head: RequestHead;
   /** Null on a route without a tenant. */
@@ -70,89 +99,74 @@ export type Passage = {
 };
 
 /**
- * The header list for the cell: the client's own fields in their order, then ours. The client's hop-by-hop fields go
- * first, so that a `Connection: x-tenant-id` can not take away what the router adds.
+ * The fields for the cell, each with its line end: the client's own in their order, then ours. The client's hop-by-hop
+ * fields go first, so that a `Connection: x-tenant-id` can not take away what the router adds. As one string: measured, a
+ * list of names and values that is joined afterwards took 1 µs more.
  */
-export function requestHeaders(passage: Passage): string[] {
+export function requestFields(passage: Passage): string {
   const { head, tenant, choice } = passage;
+  const { rawHeaders, fromTrustedProxy } = head;
   const trace = traceparentFrom(headerOf(head, 'traceparent'));
   const named = namedByConnection(listOf(head, 'connection'));
-  const out: string[] = [];
-  for (let i = 0; i + 1 < head.rawHeaders.length; i += 2) {
-    const original = head.rawHeaders[i] ?? '';
-    const name = original.toLowerCase();
-    if (HOP_BY_HOP.has(name) || isReserved(name) || named?.has(name) === true) continue;
-    if (!head.fromTrustedProxy && tellsOfProxies(name)) continue;
-    if (name === 'host' || (name === 'tracestate' && !trace.continues)) continue;
-    out.push(original, head.rawHeaders[i + 1] ?? '');
+  let out = '';
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    const kind = requestKinds.of(name);
+    if (kind === 'dropped' || (kind === 'proxy' && !fromTrustedProxy)) continue;
+    if ((kind === 'trace' && !trace.continues) || named?.has(name.toLowerCase()) === true) continue;
+    out += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
-  if (head.host !== '') out.push('host', head.host);
-  if (tenant !== null) out.push('x-tenant-id', encodeHeaderValue(tenant));
-  out.push('x-cell-id', choice.cell, 'x-cell-home', choice.home, 'x-cell-role', choice.role);
-  out.push('x-cell-epoch', String(choice.epoch), 'x-cell-deadline', String(passage.deadline));
-  if (choice.slot !== null) out.push('x-cell-slot', String(choice.slot));
-  out.push('x-request-id', passage.requestId, 'traceparent', trace.value);
-  pushForwarded(out, head);
-  return out;
+  if (tenant !== null) out += `x-tenant-id: ${encodeHeaderValue(tenant)}\r\n`;
+  out += `${cellFields(choice)}x-cell-deadline: ${passage.deadline}\r\n`;
+  if (choice.slot !== null) out += `x-cell-slot: ${choice.slot}\r\n`;
+  out += `x-request-id: ${passage.requestId}\r\ntraceparent: ${trace.value}\r\n`;
+  return out + forwardedFields(head);
+}
+
+/** What was last said of each cell and role: it stays the same until its epoch changes. */
+const said = { home: new Map<string, Said>(), guest: new Map<string, Said>() };
+type Said = { home: string; epoch: number; fields: string };
+
+function cellFields({ cell, home, role, epoch }: Passage['choice']): string {
+  const last = said[role].get(cell);
+  if (last !== undefined && last.home === home && last.epoch === epoch) return last.fields;
+  const fields = `x-cell-id: ${cell}\r\nx-cell-home: ${home}\r\nx-cell-role: ${role}\r\nx-cell-epoch: ${epoch}\r\n`;
+  said[role].set(cell, { home, epoch, fields });
+  return fields;
 }
 
 /** `X-Forwarded-*` are the router's own words, unless a trusted proxy stands before it. */
-function pushForwarded(out: string[], head: RequestHead): void {
-  const trusted = (name: string): string | null => (head.fromTrustedProxy ? headerOf(head, name) : null);
-  const before = head.fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
-  out.push('x-forwarded-for', before === null ? head.peer : `${before}, ${head.peer}`);
-  out.push('x-forwarded-proto', trusted('x-forwarded-proto') ?? 'http');
+function forwardedFields(head: RequestHead): string {
+  const { fromTrustedProxy, peer } = head;
+  const trusted = (name: string): string | null => (fromTrustedProxy ? headerOf(head, name) : null);
+  const before = fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
+  const proto = trusted('x-forwarded-proto') ?? (head.secure ? 'https' : 'http');
   const host = trusted('x-forwarded-host') ?? head.host;
-  if (host !== '') out.push('x-forwarded-host', host);
+  const hostField = host === '' ? '' : `x-forwarded-host: ${host}\r\n`;
+  const hops = before === null ? peer : `${before}, ${peer}`;
+  return `x-forwarded-for: ${hops}\r\nx-forwarded-proto: ${proto}\r\n${hostField}`;
 }
 
 /**
  * The header list for the client: the cell's fields in their order and case, without hop-by-hop fields, then ours.
- * `raw`: names and values in turn, as bytes.
  */
-export function responseHeaders(
-  raw: readonly Buffer[],
+export function answerFields(
+  { fields, connection, status }: Pick<AnswerHead, 'fields' | 'connection' | 'status'>,
   cell: string,
   requestId: string,
-  status = 200,
 ): string[] {
-  const fields = raw.map((part) => part.toString('latin1'));
-  const named = namedByConnection(listOf({ rawHeaders: fields }, 'connection'));
+  const named = namedByConnection(connection);
+  // RFC 9110, sections 8.6 and 15.3.6.
+  const lengthless = status === 204 || status === 205;
   const out: string[] = [];
   for (let i = 0; i + 1 < fields.length; i += 2) {
-    const original = fields[i] ?? '';
-    const name = original.toLowerCase();
-    if (HOP_BY_HOP.has(name) || named?.has(name) === true) continue;
-    if (name === 'x-cell-id' || name === 'x-request-id') continue;
-    // RFC 9110, sections 8.6 and 15.3.6.
-    if (name === 'content-length' && (status === 204 || status === 205)) continue;
-    out.push(original, fields[i + 1] ?? '');
+    const name = fields[i] ?? '';
+    const kind = answerKinds.of(name);
+    if (kind === 'dropped' || (kind === 'length' && lengthless)) continue;
+    if (named?.has(name.toLowerCase()) === true) continue;
+    out.push(name, fields[i + 1] ?? '');
   }
   out.push('x-cell-id', cell, 'x-request-id', requestId);
   if (status === 205) out.push('content-length', '0');
   return out;
-}
-
-/** Whether an answer has a transfer coding other than `chunked`: the bytes behind it are not what they seem. */
-export function isOddlyCoded(raw: readonly Buffer[]): boolean {
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (isNamed(raw[i], 'transfer-encoding') && !isNamed(raw[i + 1], 'chunked')) return true;
-  }
-  return false;
-}
-
-/** Whether an answer tells how long it is. */
-export function saysItsLength(raw: readonly Buffer[]): boolean {
-  for (let i = 0; i + 1 < raw.length; i += 2) if (isNamed(raw[i], 'content-length')) return true;
-  return false;
-}
-
-function isNamed(bytes: Buffer | undefined, name: string): boolean {
-  return bytes?.length === name.length && bytes.toString('latin1').toLowerCase() === name;
-}
-
-/** The cell's own reason phrase, where it can be written as it came. */
-export function reasonOf(status: number, reason: string | undefined): string {
-  if (reason !== undefined && /^[\t\x20-\x7e]*$/.test(reason)) return reason;
-  return STATUS_CODES[status] ?? '';
 }

@@ -37,7 +37,7 @@ export function endTenant(deliveries: Iterable<Delivery>, tenant: string, retryA
     attempt?.cancel();
     if (exchange.open) exchange.refuse('tenant-quarantined', null, { retryAfterS });
     // Cut, and never ended as if it were whole.
-    else exchange.response.destroy();
+    else exchange.client.cut();
   }
 }
 
@@ -46,5 +46,5 @@ export function isStream({ exchange, attempt }: Delivery): boolean {
 }
 
 function isAnswered({ exchange }: Delivery): boolean {
-  return exchange.response.writableEnded;
+  return exchange.client.answered;
 }

@@ -1,41 +1,23 @@
 // Every metric of the router, defined once. Labels are cells, roles, states and codes: bounded, never a tenant.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Role } from '../choose-cell.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Holds } from '../forward/holds.ts';
 import type { Standby } from '../health/cells/standbys.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Lanes } from '../lanes.ts';
 import type { RateLimits } from '../rate-limits.ts';
-import type { RefusalCode } from '../errors.ts';
+import { RequestCounts } from './request-counts.ts';
+import type { CellTls } from '../tls/cell-tls.ts';
+import type { Expiries } from '../tls/expiries.ts';
 
 /** Up to the longest hold by default, close together where handovers are. */
 const HOLD_SECONDS = [
   0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
 ];
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class Metrics {
   readonly registry = new Registry();
-  readonly #requests = new Counter({
-    name: 'cellgate_requests_total',
-    help: 'Requests answered by a cell, by the serving cell, its role and the class of the status.',
-    labelNames: ['cell', 'role', 'status_class'] as const,
-    registers: [this.registry],
-  });
-  readonly #headSeconds = new Histogram({
-    name: 'cellgate_response_head_seconds',
-    help: 'Seconds from the head of a request to the head of its answer, by the serving cell and its role.',
-    labelNames: ['cell', 'role'] as const,
-    buckets: SECONDS,
-    registers: [this.registry],
-  });
-  readonly #refusals = new Counter({
-    name: 'cellgate_refusals_total',
-    help: 'Requests that the router refused by itself, by code.',
-    labelNames: ['code'] as const,
-    registers: [this.registry],
-  });
+  readonly requests = new RequestCounts(this.registry);
   readonly #holdSeconds = new Histogram({
     name: 'cellgate_hold_seconds',
     help: 'Seconds for which a request was held, by what for: a verdict, the end of a handover, or room in a cell.',
@@ -43,50 +25,42 @@ export class Metrics {
     buckets: HOLD_SECONDS,
     registers: [this.registry],
   });
-  readonly #clientsGone = new Counter({
-    name: 'cellgate_clients_gone_total',
-    help: 'Requests whose client left before the head of an answer.',
-    registers: [this.registry],
-  });
-
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  countAnswer(cell: string, role: Role, status: number, headMs: number): void {
-    this.#requests.inc({ cell, role, status_class: `${Math.floor(status / 100)}xx` });
-    this.#headSeconds.observe({ cell, role }, headMs / 1000);
-  }
-
-  countRefusal(code: RefusalCode): void {
-    this.#refusals.inc({ code });
-  }
-
-  countClientGone(): void {
-    this.#clientsGone.inc();
-  }
-
-  /** Gauges that are read from the parts themselves, at each scrape. */
-  observe(parts: {
-    monitor: Monitor;
-    fleets: FleetHolder;
-    lanes: Lanes;
-    rates: RateLimits;
-    holds: Holds;
-  }): void {
-    this.#observeCells(parts.monitor, parts.fleets);
-    this.#observeLanes(parts.lanes);
-    this.#observeRates(parts.rates);
-    this.#observeHolds(parts.holds);
-    this.#observeStore(parts.monitor, parts.fleets);
-    this.#observeVerdicts(parts.monitor);
+  /** Gauges of what a machine has once, read from the parts themselves at each scrape. */
+  observeControl({ monitor, fleets }: { monitor: Monitor; fleets: FleetHolder }): void {
+    this.#observeCells(monitor, fleets);
+    this.#observeStore(monitor, fleets);
+    this.#observeVerdicts(monitor);
     this.#gauge('cellgate_quarantined_tenants', 'Tenants that are refused now.', [], (gauge) =>
-      gauge.set(parts.monitor.quarantine.entries.length),
+      gauge.set(monitor.quarantine.entries.length),
     );
   }
 
-  /** `count` answers how many connections clients have open. */
-  observeClients(count: () => number): void {
+  /** Those of what each process has that serves: a machine's are their sums. `connections`: open ones of clients. */
+  observeRequests(parts: { lanes: Lanes; rates: RateLimits; holds: Holds; connections: () => number }): void {
+    this.#observeLanes(parts.lanes);
+    this.#observeRates(parts.rates);
+    this.#observeHolds(parts.holds);
+    this.#observeClients(parts.connections);
+  }
+
+  /** Workers that serve now, how often one was replaced, and how often one was left out of a scrape. */
+  observeWorkers(parts: { serving: () => number; restarts: () => number; silent: () => number }): void {
+    this.#gauge('cellgate_workers', 'Processes of this router that serve requests now.', [], (gauge) =>
+      gauge.set(parts.serving()),
+    );
+    this.#counter('cellgate_worker_restarts_total', 'Workers that ended and were replaced.', parts.restarts);
+    this.#counter(
+      'cellgate_worker_scrapes_missed_total',
+      'Scrapes in which a worker did not answer in time: its counters are those of its last answer, its gauges are missing.',
+      parts.silent,
+    );
+  }
+
+  #observeClients(count: () => number): void {
     this.#gauge(
       'cellgate_client_connections',
       'Open connections of clients to the public listener.',
@@ -94,6 +68,36 @@ export class Metrics {
       (gauge) => {
         gauge.set(count());
       },
+    );
+  }
+
+  observeTls(tls: CellTls, expiries: Expiries): void {
+    const failures: Counter<'cell' | 'reason'> = new Counter({
+      name: 'cellgate_cell_tls_failures_total',
+      help: 'Connections to a cell that failed by TLS, by why: each is an alarm.',
+      labelNames: ['cell', 'reason'],
+      registers: [this.registry],
+      collect: () => {
+        failures.reset();
+        for (const { count, ...labels } of tls.failures()) failures.inc(labels, count);
+      },
+    });
+    this.#gauge(
+      'cellgate_certificate_expiry_seconds',
+      'Seconds until a certificate ends, below 0 when it is over, by its use; cell-peer: the one that the cell showed last.',
+      ['use', 'cell'],
+      (gauge) => {
+        for (const { use, cell, seconds } of expiries.left())
+          gauge.set(cell === null ? { use } : { use, cell }, seconds);
+      },
+      'min',
+    );
+    this.#gauge(
+      'cellgate_cell_tls_files_refused',
+      'Whether the files of CELL_TLS_… do not fit, and what they held before goes on: 1 for long is an alarm.',
+      [],
+      (gauge) => gauge.set(tls.filesRefused ? 1 : 0),
+      'max',
     );
   }
 
@@ -308,16 +312,31 @@ export class Metrics {
     );
   }
 
+  #counter(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
+  /** `aggregator`: what becomes of it where several processes of a machine tell of it. */
   #gauge<L extends string>(
     name: string,
     help: string,
     labelNames: L[],
     read: (gauge: Gauge<L>) => void,
+    aggregator: 'sum' | 'min' | 'max' = 'sum',
   ): void {
     const gauge: Gauge<L> = new Gauge({
       name,
       help,
       labelNames,
+      aggregator,
       registers: [this.registry],
       collect: () => {
         gauge.reset();

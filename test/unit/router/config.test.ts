@@ -38,6 +38,7 @@ const NUMBERS = [
   ['DRAIN_GRACE_MS', 0, 86_400_000],
   ['DRAIN_TIMEOUT_MS', 0, 86_400_000],
   ['SLOW_MS', 0, 86_400_000],
+  ['WORKERS', 1, 64],
   ['STREAM_IDLE_MS', 0, 86_400_000],
   ['MAX_CONNECTIONS', 1, 1_000_000],
   ['MAX_BODY_BYTES', 0, Number.MAX_SAFE_INTEGER],
@@ -134,6 +135,16 @@ test('streams are ended over half of a handover at most, and over just that by d
   expect(readConfig({ RECONNECT_SPREAD_MS: '1000' }).RECONNECT_SPREAD_MS).toBe(1_000);
   expect(linesOf({ RECONNECT_SPREAD_MS: '1001' })).toEqual([
     'RECONNECT_SPREAD_MS: too long (allowed: half of HANDOVER_MS at most, 1000)',
+  ]);
+});
+
+test('a client certificate is of no use without its key, nor the key without it', () => {
+  expect(linesOf({ CELL_TLS_CERT_FILE: 'a.pem', CELL_TLS_KEY_FILE: 'a.key' })).toEqual([]);
+  expect(linesOf({ CELL_TLS_CERT_FILE: 'a.pem' })).toEqual([
+    'CELL_TLS_KEY_FILE: missing (allowed: a path, as there is CELL_TLS_CERT_FILE)',
+  ]);
+  expect(linesOf({ CELL_TLS_KEY_FILE: 'a.key' })).toEqual([
+    'CELL_TLS_CERT_FILE: missing (allowed: a path, as there is CELL_TLS_KEY_FILE)',
   ]);
 });
 

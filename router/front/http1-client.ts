@@ -1,0 +1,114 @@
+// A client that speaks HTTP/1: Node's request and response, as the steps see them.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { Client } from '../client.ts';
+import type { Exchange } from '../exchange.ts';
+
+/** Up to this the last of a body is written as a string. */
+const JOINED_MOST_BYTES = 16_384;
+
+export class Http1Client implements Client {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #upgrade: boolean;
+  /** What it is served by. */
+  exchange: Exchange | null = null;
+
+  /** `upgrade`: the HTTP server has left the socket to us. */
+  constructor(request: IncomingMessage, response: ServerResponse, upgrade: boolean) {
+    this.#request = request;
+    this.#response = response;
+    this.#upgrade = upgrade;
+  }
+
+  get body(): Readable {
+    return this.#request;
+  }
+
+  get complete(): boolean {
+    return this.#request.complete;
+  }
+
+  get gone(): boolean {
+    return this.#response.destroyed || this.#request.socket.destroyed;
+  }
+
+  get severed(): boolean {
+    return this.#request.socket.destroyed;
+  }
+
+  get answered(): boolean {
+    return this.#response.writableEnded;
+  }
+
+  get read(): number {
+    return this.#request.socket.bytesRead;
+  }
+
+  get written(): number {
+    return this.#request.socket.bytesWritten;
+  }
+
+  get untaken(): number {
+    return this.#request.socket.writableLength;
+  }
+
+  get socket(): Socket | null {
+    return this.#upgrade ? this.#response.socket : null;
+  }
+
+  /** Whether the connection is to carry further requests. */
+  get keepsConnection(): boolean {
+    return this.#response.shouldKeepAlive;
+  }
+
+  /** The connection that its request came on. */
+  get connection(): Socket {
+    return this.#request.socket;
+  }
+
+  onClose(listener: () => void): void {
+    // `close` comes exactly once, however a response ends: sent whole, cut, or left by the client.
+    this.#response.on('close', listener);
+  }
+
+  onDrain(listener: () => void): void {
+    this.#response.on('drain', listener);
+  }
+
+  inviteBody(): void {
+    this.#response.writeContinue();
+  }
+
+  writeHead(status: number, reason: string, headers: string[]): void {
+    this.#response.writeHead(status, reason, headers);
+  }
+
+  flushHead(): void {
+    this.#response.flushHeaders();
+  }
+
+  write(part: Buffer): boolean {
+    return this.#response.write(Buffer.from(part));
+  }
+
+  end(last?: Buffer | string): void {
+    // As a string it goes with the head in one write, and needs no other copy.
+    if (typeof last !== 'string' && last !== undefined && last.length <= JOINED_MOST_BYTES) {
+      this.#response.end(last.toString('latin1'), 'latin1');
+    } else this.#response.end(typeof last === 'object' ? Buffer.from(last) : last);
+  }
+
+  closeAfterwards(): void {
+    this.#response.shouldKeepAlive = false;
+  }
+
+  cut(): void {
+    this.#response.destroy();
+  }
+
+  reset(): void {
+    this.#request.socket.resetAndDestroy();
+  }
+}
