@@ -44,7 +44,11 @@ test('an authority that trusts no cell at all moves one home at most, and its re
   const shown = right.issue('cells');
   const names = ['cell-a', 'cell-b', 'cell-c', 'cell-d'];
   const cells = await Promise.all(names.map((name) => startTlsCell(name, shown)));
-  const { send, opinionOf, gauge } = await routed(cells, { CELL_TLS_CA_FILE: trusted, ...PATIENT });
+  const { send, opinionOf, gauge } = await routed(cells, {
+    CELL_TLS_CA_FILE: trusted,
+    MAX_FAILED_OVER: '0.34',
+    ...PATIENT,
+  });
   const opinions = async (): Promise<Set<string>> => new Set(await Promise.all(names.map(opinionOf)));
   await until('all are up', async () => [...(await opinions())].join(' ') === 'up');
   trust(wrong.certificate);
