@@ -18,6 +18,8 @@ import { PublicServer } from './public-server.ts';
 import { RateLimits } from './rate-limits.ts';
 import { accessLog, createLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Expiries } from './tls/expiries.ts';
+import { PemError } from './tls/pem-files.ts';
 import { TokenVerifier } from './token.ts';
 
 try {
@@ -41,11 +43,12 @@ async function run(config: Config): Promise<void> {
   const courier = new Courier(config, monitor, lanes, pools, monitor);
   const loads = new LoadReports(monitor.machine, store, () => courier.counts());
   const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
-  const publicServer = new PublicServer(app, config, courier.streams);
+  const expiries = new Expiries();
+  const publicServer = new PublicServer(app, config, courier.streams, expiries, log);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
   metrics.observe({ monitor, fleets, lanes, rates, holds: courier.holds });
-  metrics.observeClients(() => publicServer.connections);
+  metrics.observeClients(() => publicServer.clients);
   lanes.setFleet(fleets.active.cells);
   rates.setFleet(fleets.active.rates);
   pools.setFleet(fleets.active.cells);
@@ -113,7 +116,7 @@ async function stopSignal(): Promise<NodeJS.Signals> {
 
 /** Tells what was wrong on stderr, one line a fault, and answers the exit code: 2 bad input, 1 anything else. */
 function complain(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof FleetFileError) {
+  if (error instanceof ConfigError || error instanceof FleetFileError || error instanceof PemError) {
     for (const fault of error.faults) process.stderr.write(`${faultLine(fault)}\n`);
     return 2;
   }

@@ -5,10 +5,15 @@ import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
 import type { Streams } from './forward/streams.ts';
+import type { Logger } from 'pino';
+import { PublicCertificate } from './front/certificate.ts';
 import type { Gate } from './front/gate.ts';
 import { Http1Front } from './front/http1.ts';
+import { Http2Front } from './front/http2.ts';
+import { SecureServer } from './front/secure-server.ts';
 import { PaceKeeper } from './pace.ts';
 import type { RequestHead } from './request-head.ts';
+import type { Expiries } from './tls/expiries.ts';
 
 export class PublicServer implements Gate {
   readonly #app: App;
@@ -16,17 +21,26 @@ export class PublicServer implements Gate {
   readonly #streams: Streams;
   readonly #open = new Set<Exchange>();
   readonly #connections: Connections;
+  readonly #secure: SecureServer | null = null;
   readonly #http1: Http1Front;
+  readonly #http2: Http2Front;
   readonly #pace: PaceKeeper;
   draining = false;
 
-  constructor(app: App, config: Config, streams: Streams) {
+  /** Throws `PemError` when the files of its certificate can not be used. */
+  constructor(app: App, config: Config, streams: Streams, expiries: Expiries, log: Logger) {
     this.#app = app;
     this.#config = config;
     this.#streams = streams;
     this.#connections = new Connections(config.MAX_CONNECTIONS);
     this.#pace = new PaceKeeper(this.#open, { streamIdleMs: config.STREAM_IDLE_MS });
-    this.#http1 = new Http1Front(config, this, this.#connections);
+    this.#http2 = new Http2Front(config, this, this.#connections);
+    const { TLS_CERT_FILE, TLS_KEY_FILE } = config;
+    if (TLS_CERT_FILE !== undefined && TLS_KEY_FILE !== undefined) {
+      const certificate = new PublicCertificate({ TLS_CERT_FILE, TLS_KEY_FILE }, expiries, log);
+      this.#secure = new SecureServer(certificate, (socket) => this.#http2.take(socket));
+    }
+    this.#http1 = new Http1Front(config, this, this.#connections, this.#secure);
   }
 
   /** Starts to listen and answers the address. Rejects with the system's error (`EADDRINUSE`). */
@@ -34,9 +48,13 @@ export class PublicServer implements Gate {
     return await this.#http1.listen();
   }
 
-  /** Open connections of clients now. */
-  get connections(): number {
-    return this.#connections.count;
+  /** Clients' connections: open now, those of them that speak HTTP/2, and TLS handshakes that came to nothing. */
+  get clients(): { connections: number; http2: number; failedHandshakes: number } {
+    return {
+      connections: this.#connections.count,
+      http2: this.#http2.connections,
+      failedHandshakes: this.#secure?.failures ?? 0,
+    };
   }
 
   open(client: Client, head: RequestHead, kind: 'request' | 'tunnel'): Exchange {
@@ -57,6 +75,7 @@ export class PublicServer implements Gate {
   startDraining(): void {
     this.draining = true;
     this.#http1.startDraining();
+    this.#http2.startDraining();
   }
 
   /**
@@ -66,8 +85,11 @@ export class PublicServer implements Gate {
   async close(limitMs: number): Promise<void> {
     this.startDraining();
     const closed = this.#http1.close(limitMs);
+    const http2 = this.#http2.close(limitMs);
+    this.#secure?.close();
     this.#streams.close();
     await closed;
+    http2.stop();
     this.#pace.stop();
   }
 }

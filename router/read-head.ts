@@ -3,8 +3,16 @@ import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { RequestHead } from './request-head.ts';
 
-/** `rawTarget`: the target as it came. `trusted`: the peers whose word on the client is believed. */
-export function readHead(request: IncomingMessage, rawTarget: string, trusted: BlockList): RequestHead {
+/**
+ * `rawTarget`: the target as it came. `trusted`: the peers whose word on the client is believed. `secure`: it came over
+ * TLS.
+ */
+export function readHead(
+  request: IncomingMessage,
+  rawTarget: string,
+  trusted: BlockList,
+  secure: boolean,
+): RequestHead {
   const peer = plainAddress(request.socket.remoteAddress ?? '');
   const method = request.method ?? 'GET';
   const { target, host } = targetAndHost(method, rawTarget, request.headers.host ?? '');
@@ -15,9 +23,10 @@ export function readHead(request: IncomingMessage, rawTarget: string, trusted: B
     target,
     path: queryAt === -1 ? target : target.slice(0, queryAt),
     host,
+    secure,
     rawHeaders: request.rawHeaders,
     peer,
-    fromTrustedProxy: trusted.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4'),
+    fromTrustedProxy: isAmong(trusted, peer),
   };
 }
 
@@ -32,7 +41,12 @@ function targetAndHost(method: string, target: string, host: string): { target: 
   return { target: rest.startsWith('/') ? rest : `/${rest}`, host: absolute[1] ?? host };
 }
 
+/** Whether an address, as `plainAddress` gives it, is in the list. */
+export function isAmong(list: BlockList, address: string): boolean {
+  return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+}
+
 /** An IPv4 peer on a dual-stack listener comes as `::ffff:10.0.0.1`. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

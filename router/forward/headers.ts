@@ -100,7 +100,7 @@ function pushForwarded(out: string[], head: RequestHead): void {
   const trusted = (name: string): string | null => (head.fromTrustedProxy ? headerOf(head, name) : null);
   const before = head.fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
   out.push('x-forwarded-for', before === null ? head.peer : `${before}, ${head.peer}`);
-  out.push('x-forwarded-proto', trusted('x-forwarded-proto') ?? 'http');
+  out.push('x-forwarded-proto', trusted('x-forwarded-proto') ?? (head.secure ? 'https' : 'http'));
   const host = trusted('x-forwarded-host') ?? head.host;
   if (host !== '') out.push('x-forwarded-host', host);
 }

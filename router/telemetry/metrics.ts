@@ -85,16 +85,26 @@ export class Metrics {
     );
   }
 
-  /** `count` answers how many connections clients have open. */
-  observeClients(count: () => number): void {
+  /** `clients` answers what the public listener counts. */
+  observeClients(clients: () => { connections: number; http2: number; failedHandshakes: number }): void {
     this.#gauge(
       'cellgate_client_connections',
       'Open connections of clients to the public listener.',
       [],
-      (gauge) => {
-        gauge.set(count());
-      },
+      (gauge) => gauge.set(clients().connections),
     );
+    this.#gauge('cellgate_client_http2_connections', 'Those of them that speak HTTP/2.', [], (gauge) =>
+      gauge.set(clients().http2),
+    );
+    const failed: Counter = new Counter({
+      name: 'cellgate_client_handshakes_failed_total',
+      help: 'TLS handshakes of clients that came to nothing: no common version, plain HTTP, a client that left or took too long.',
+      registers: [this.registry],
+      collect: () => {
+        failed.reset();
+        failed.inc(clients().failedHandshakes);
+      },
+    });
   }
 
   #observeCells(monitor: Monitor, fleets: FleetHolder): void {

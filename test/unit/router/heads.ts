@@ -14,6 +14,7 @@ export function headOf({ headers = [], ...more }: Differences = {}): RequestHead
     host: 'router.test:8080',
     rawHeaders: headers.flat(),
     peer: '192.0.2.7',
+    secure: false,
     fromTrustedProxy: false,
     ...more,
   };

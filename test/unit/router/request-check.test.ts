@@ -46,7 +46,7 @@ test('HTTP/1.0 may do without a host, HTTP/1.1 may not name an empty one', () =>
   expect(codeFor([['Host', '']], { host: '', version: '1.1' })).toBe('bad-request');
 });
 
-test.each(['0.9', '2.0'])('version %s is refused', (version) => {
+test.each(['0.9', '3.0'])('version %s is refused', (version) => {
   expect(codeFor(HOST, { version })).toBe('bad-request');
 });
 
