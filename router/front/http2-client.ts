@@ -144,7 +144,12 @@ export class Http2Client implements Client {
   #stopBody(): void {
     const stream = this.#stream;
     // Behind the end of the answer, which would be lost otherwise.
-    const stop = (): unknown => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+    const stop = (): unknown =>
+      setImmediate(() => {
+        stream.close(constants.NGHTTP2_NO_ERROR);
+        // It closes when what has come is read, and nobody else does that any more.
+        stream.resume();
+      });
     if (stream.writableFinished) stop();
     else stream.once('finish', stop);
   }

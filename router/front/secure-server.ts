@@ -47,8 +47,11 @@ export class SecureServer {
     server.prependListener('connection', (raw) => this.#handshakes.begun(raw));
     server.on('secureConnection', (socket) => {
       this.#handshakes.ended(socket);
-      if (socket.alpnProtocol === 'h2') this.#http2(socket);
-      else for (const listener of http1) listener.call(server, socket);
+      if (socket.alpnProtocol === 'h2') {
+        // Node's HTTP/2 ends with its peer alone where the socket does so by itself.
+        socket.allowHalfOpen = false;
+        this.#http2(socket);
+      } else for (const listener of http1) listener.call(server, socket);
     });
     server.on('tlsClientError', (error, socket) => this.#failed(error, socket));
     this.#certificate.keepFresh(server);
