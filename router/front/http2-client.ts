@@ -8,6 +8,11 @@ import type { Exchange } from '../exchange.ts';
 /** Beyond it there is no status in HTTP/2: a cell's 7xx can not be passed on. */
 const STATUS_MOST = 599;
 
+/** What a stream is destroyed with; nobody reads it. */
+class Cut extends Error {
+  override name = 'Cut';
+}
+
 export class Http2Client implements Client {
   readonly hasBody: boolean;
   /** Since when it is here, in milliseconds of `performance.now()`. */
@@ -116,17 +121,22 @@ export class Http2Client implements Client {
   /** Each stream says itself where it ends: nothing of another one is in doubt. */
   closeAfterwards(): void {}
 
+  /**
+   * By an error, which is INTERNAL_ERROR to the client. `close` with that code would first end the answer as if it were
+   * whole; and it waits until its frame has gone, which may take as long as the client likes.
+   */
   cut(): void {
-    this.#reset(constants.NGHTTP2_INTERNAL_ERROR);
+    this.#stream.destroy(new Cut());
   }
 
   reset(): void {
-    this.#reset(constants.NGHTTP2_CANCEL);
+    this.cut();
   }
 
   /** Not a byte of it was looked at: it may be sent again, whatever its method (RFC 9113, section 8.7). */
   refuseUnseen(): void {
-    this.#reset(constants.NGHTTP2_REFUSED_STREAM);
+    this.#stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    this.#stream.destroy();
   }
 
   /** False: an answer to HEAD, or of a status that has no body. Node has ended its side then. */
@@ -152,12 +162,6 @@ export class Http2Client implements Client {
       });
     if (stream.writableFinished) stop();
     else stream.once('finish', stop);
-  }
-
-  #reset(code: number): void {
-    this.#stream.close(code);
-    // Told at once, and not only when the frame has gone: that may take as long as the client likes.
-    this.#stream.destroy();
   }
 
   readonly #onData = (chunk: Buffer): void => {

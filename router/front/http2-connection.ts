@@ -70,7 +70,8 @@ export class Http2Connection {
 
   /** Ends it as it stands. */
   cut(): void {
-    this.#session.destroy();
+    // With an error: a stream that ends without one could pass for whole.
+    this.#session.destroy(undefined, constants.NGHTTP2_CANCEL);
     resetSocket(this.socket);
   }
 

@@ -207,9 +207,11 @@ test('a refusal of HEAD has no body', async () => {
 test('a refusal before the body has come is read to its end, and ends the body', async () => {
   const stream = openStream(session, '/big', { ':method': 'POST', 'content-length': 2_000_000 }, false);
   const reply = await replyTo(stream);
-  expect([reply.status, (JSON.parse(reply.body.toString()) as { code: string }).code, reply.resetCode]).toEqual(
-    [413, 'body-too-large', 0],
-  );
+  expect([
+    reply.status,
+    (JSON.parse(reply.body.toString()) as { code: string }).code,
+    reply.resetCode,
+  ]).toEqual([413, 'body-too-large', 0]);
 });
 
 test('a body beyond the limit without a length is refused', async () => {

@@ -19,7 +19,10 @@ export type Http2Reply = {
 };
 
 /** The settings with which a router shows these certificates. */
-export function tlsEnv({ certificate, key }: Pick<Certificates, 'certificate' | 'key'>): Record<string, string> {
+export function tlsEnv({
+  certificate,
+  key,
+}: Pick<Certificates, 'certificate' | 'key'>): Record<string, string> {
   return { TLS_CERT_FILE: certificate, TLS_KEY_FILE: key };
 }
 
