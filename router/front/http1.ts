@@ -4,7 +4,6 @@ import {
   ServerResponse,
   STATUS_CODES,
   type IncomingMessage,
-  type RequestListener,
   type Server,
   type ServerOptions,
 } from 'node:http';
@@ -208,7 +207,7 @@ export class Http1Front {
 }
 
 function factoryOf(secure: SecureServer): FastifyServerFactory {
-  return (handler) => secure.create(HTTP_OPTIONS, handler as RequestListener);
+  return (handler) => secure.create(HTTP_OPTIONS, handler);
 }
 
 /**

@@ -23,7 +23,8 @@ let held = 0;
 
 beforeAll(async () => {
   cell = await startStubCell('cell-a');
-  const fleet = fleetOf({ 'cell-a': { origin: cell.origin, capacity: { concurrency: 1_000 } } });
+  const roomy = { origin: cell.origin, capacity: { concurrency: 1_000 } };
+  const fleet = fleetOf({ 'cell-a': roomy });
   const started = await startTlsRouter(folder, fleet, {
     MAX_CONNECTIONS: String(REQUESTS_MOST),
     FALL: '100',

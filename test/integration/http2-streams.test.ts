@@ -205,9 +205,9 @@ test('a run of requests on one connection outlives the death of its cell', async
   const client = openHttp2(own, ca);
   const servedBy: string[] = [];
   const statuses = new Set<number>();
-  let going = true;
-  const run = (async () => {
-    while (going) {
+  const run = { going: true };
+  const running = (async () => {
+    while (run.going) {
       const replies = await Promise.all(Array.from({ length: 8 }, () => askHttp2(client, '/run')));
       for (const { status, headers } of replies) {
         statuses.add(status);
@@ -218,8 +218,8 @@ test('a run of requests on one connection outlives the death of its cell', async
   await until('the home serves', () => servedBy.includes('cell-a'));
   await home.die();
   await until('the neighbour serves', () => servedBy.includes('cell-b'));
-  going = false;
-  await run;
+  run.going = false;
+  await running;
   client.close();
   expect([...statuses]).toEqual([200]);
   expect(await own.stop()).toBe(0);
