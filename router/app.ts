@@ -13,7 +13,7 @@ import { clientAddress } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import type { RequestLine } from './telemetry/log.ts';
+import type { AccessLog } from './telemetry/log.ts';
 import { findTenant, type TenantAnswer } from './tenant.ts';
 import type { TokenVerifier } from './token.ts';
 
@@ -25,7 +25,7 @@ export type Parts = {
   rates: RateLimits;
   tokens: TokenVerifier;
   metrics: Metrics;
-  logRequest: (line: RequestLine) => void;
+  accessLog: AccessLog;
 };
 
 /** Refusals for want of a cell: what an incident costs its tenants. */
@@ -51,7 +51,7 @@ export class App {
 
   /** Takes one request from its head to its end. `early`: what came behind the head of an upgrade. */
   serve(exchange: Exchange, early: Buffer = NO_BYTES): void {
-    exchange.onEnd((end) => this.#account(end));
+    exchange.onEnd(this.#account);
     if (!this.#admissible(exchange)) return;
     const fleet = this.#parts.fleets.active;
     const route = routeOf(exchange.head.path, fleet.routes);
@@ -135,17 +135,20 @@ export class App {
     this.#parts.courier.serve(exchange, home, early);
   }
 
-  #account({ exchange, status, headMs, durationMs }: ExchangeEnd): void {
-    const { metrics, monitor, logRequest } = this.#parts;
+  readonly #account = ({ exchange, status, headMs, durationMs }: ExchangeEnd): void => {
+    const { metrics, monitor, accessLog } = this.#parts;
+    const { requests } = metrics;
     const { code, served } = exchange;
     if (code !== null) {
-      metrics.countRefusal(code);
+      requests.countRefusal(code);
       if (CELL_LESS.has(code) && exchange.home !== null && exchange.tenant !== null) {
         monitor.countRefused(exchange.home, exchange.tenant);
       }
-    } else if (headMs === null) metrics.countClientGone();
-    else if (served !== null) metrics.countAnswer(served.cell, served.role, status, headMs);
-    logRequest({
+    } else if (headMs === null) requests.countClientGone();
+    else if (served !== null) requests.countAnswer(served.cell, served.role, status, headMs);
+    // A stream may last for hours: what makes a request slow is the wait for the head of its answer.
+    if (!accessLog.wants(status, code, headMs ?? durationMs)) return;
+    accessLog.write({
       method: exchange.head.method,
       route: exchange.route,
       status,
@@ -156,7 +159,7 @@ export class App {
       durationMs: rounded(durationMs) ?? 0,
       requestId: exchange.requestId,
     });
-  }
+  };
 }
 
 function rounded(ms: number | null): number | null {

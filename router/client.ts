@@ -32,9 +32,9 @@ export interface Client {
   writeHead(status: number, reason: string, headers: string[]): void;
   /** The head goes now. */
   flushHead(): void;
-  /** A part of the body. False: the client does not keep up. */
-  write(chunk: Buffer): boolean;
-  /** The answer is whole, with this as the last of it. */
+  /** A part of the body. It is lent: what does not go at once is copied. False: the client does not keep up. */
+  write(part: Buffer): boolean;
+  /** The answer is whole, with this as the last of it; lent, too. */
   end(last?: Buffer | string): void;
   /** The connection is not to be read any further: what follows on it can not be told from what came before. */
   closeAfterwards(): void;

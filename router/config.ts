@@ -75,6 +75,8 @@ const adminTokens = z.string().transform((value, context): Map<string, string> =
   return tokens;
 });
 
+const path = z.string().min(1, 'empty (allowed: a path)');
+
 const schema = z.object({
   HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('0.0.0.0'),
   PORT: port(8080),
@@ -82,7 +84,7 @@ const schema = z.object({
   TLS_KEY_FILE: z.string().optional(),
   ADMIN_HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('127.0.0.1'),
   ADMIN_PORT: port(9090),
-  FLEET_FILE: z.string().min(1, 'empty (allowed: a path)').default('infra/fleet.yaml'),
+  FLEET_FILE: path.default('infra/fleet.yaml'),
   FLEET_ACTIVATE_MS: ms(30_000),
   REDIS_URL: redisUrl.optional(),
   REDIS_PREFIX: text(/^[A-Za-z0-9_.:-]{1,64}$/, '1–64 of A–Z a–z 0–9 _ . : -').default('cellgate'),
@@ -106,6 +108,9 @@ const schema = z.object({
   REDIS_DOWN_POLICY: oneOf('freeze', ['freeze', 'local']),
   REDIS_DOWN_LOCAL_MS: ms(5_000),
   SNAPSHOT_FILE: z.string().optional(),
+  CELL_TLS_CA_FILE: path.optional(),
+  CELL_TLS_CERT_FILE: path.optional(),
+  CELL_TLS_KEY_FILE: path.optional(),
   CELL_TOKEN: text(/^[\x21-\x7e]{1,512}$/, '1–512 printable ASCII characters').optional(),
   ADMIN_TOKEN: adminTokens.default(() => new Map()),
   DRAIN_GRACE_MS: ms(0),
@@ -150,8 +155,21 @@ const settings = schema.transform((config, context) => {
   const most = Math.floor(HANDOVER_MS / 2);
   if (RECONNECT_SPREAD_MS > most)
     fault('RECONNECT_SPREAD_MS', `too long (allowed: half of HANDOVER_MS at most, ${most})`);
+  pairFault(config, fault, 'CELL_TLS_CERT_FILE', 'CELL_TLS_KEY_FILE');
   return { ...config, RECONNECT_SPREAD_MS: RECONNECT_SPREAD_MS < 0 ? most : RECONNECT_SPREAD_MS };
 });
+
+/** A certificate is of no use without its key, nor the key without it. */
+function pairFault<N extends string>(
+  config: Partial<Record<N, unknown>>,
+  fault: (name: string, problem: string) => void,
+  cert: N,
+  key: N,
+): void {
+  if ((config[cert] === undefined) === (config[key] === undefined)) return;
+  const [missing, given] = config[cert] === undefined ? [cert, key] : [key, cert];
+  fault(missing, `missing (allowed: a path, as there is ${given})`);
+}
 
 /** The environment is wrong; `faults` names every wrong variable. */
 export class ConfigError extends Error {

@@ -16,8 +16,9 @@ import { Lanes } from './lanes.ts';
 import { Names } from './names.ts';
 import { PublicServer } from './public-server.ts';
 import { RateLimits } from './rate-limits.ts';
-import { accessLog, createLog } from './telemetry/log.ts';
+import { AccessLog, createLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { CellTls } from './tls/cell-tls.ts';
 import { Expiries } from './tls/expiries.ts';
 import { PemError } from './tls/pem-files.ts';
 import { TokenVerifier } from './token.ts';
@@ -31,28 +32,32 @@ try {
 async function run(config: Config): Promise<void> {
   const log = createLog(config);
   const fleets = new FleetHolder(config.FLEET_FILE, config.FLEET_ACTIVATE_MS, log);
+  const expiries = new Expiries();
+  const tls = new CellTls(config, expiries, log);
   const store = createStore(config);
-  const names = new Names(config.DNS_TTL_MS);
-  const monitor = new Monitor(config, fleets, store, names, log);
+  const network = { names: new Names(config.DNS_TTL_MS), tls };
+  const monitor = new Monitor(config, fleets, store, network, log);
   const lanes = new Lanes();
   const rates = new RateLimits();
-  const pools = new CellPools(config, names);
+  const pools = new CellPools(config, network);
   const metrics = new Metrics();
-  const logRequest = accessLog(log, config);
+  const accessLog = new AccessLog(log, config);
   const tokens = new TokenVerifier();
   const courier = new Courier(config, monitor, lanes, pools, monitor);
   const loads = new LoadReports(monitor.machine, store, () => courier.counts());
-  const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, logRequest });
-  const expiries = new Expiries();
+  const app = new App({ config, fleets, monitor, courier, rates, tokens, metrics, accessLog });
   const publicServer = new PublicServer(app, config, courier.streams, expiries, log);
   const adminServer = new AdminServer({ config, fleets, monitor, store, metrics });
 
   metrics.observe({ monitor, fleets, lanes, rates, holds: courier.holds });
+  metrics.observeTls(tls, expiries);
   metrics.observeClients(() => publicServer.clients);
+  tls.setFleet(fleets.active.cells);
   lanes.setFleet(fleets.active.cells);
   rates.setFleet(fleets.active.rates);
   pools.setFleet(fleets.active.cells);
   fleets.onActivate(({ cells, rates: limits }) => {
+    tls.setFleet(cells);
     lanes.setFleet(cells);
     rates.setFleet(limits);
     pools.setFleet(cells);
@@ -78,10 +83,12 @@ async function run(config: Config): Promise<void> {
 
   const close = async (): Promise<void> => {
     fleets.unwatch();
+    tls.unwatch();
     // It beats until nothing of its own is inside a cell: a handover that did not know of that would not wait for it.
     await publicServer.close(config.DRAIN_TIMEOUT_MS);
     await Promise.all([loads.stop(), monitor.stop()]);
-    await Promise.all([adminServer.close(), pools.destroy(), store.close()]);
+    pools.destroy();
+    await Promise.all([adminServer.close(), store.close()]);
   };
 
   try {
@@ -90,6 +97,7 @@ async function run(config: Config): Promise<void> {
     monitor.start();
     loads.start();
     fleets.watch();
+    tls.watch();
     log.info({ address, admin, store: store.kind, fleet: fleets.active.digest }, 'router listening');
   } catch (error) {
     await close();

@@ -3,7 +3,7 @@ import type { App } from './app.ts';
 import type { Client } from './client.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeEnd } from './exchange.ts';
 import type { Streams } from './forward/streams.ts';
 import type { Logger } from 'pino';
 import { PublicCertificate } from './front/certificate.ts';
@@ -60,12 +60,14 @@ export class PublicServer implements Gate {
   open(client: Client, head: RequestHead, kind: 'request' | 'tunnel'): Exchange {
     const exchange = new Exchange(client, head, kind, this.#config.CELL_TIMEOUT_MS);
     this.#open.add(exchange);
-    exchange.onEnd(() => {
-      this.#open.delete(exchange);
-      this.#pace.ended(exchange);
-    });
+    exchange.onEnd(this.#ended);
     return exchange;
   }
+
+  readonly #ended = ({ exchange }: ExchangeEnd): void => {
+    this.#open.delete(exchange);
+    this.#pace.ended(exchange);
+  };
 
   serve(exchange: Exchange, early?: Buffer): void {
     this.#app.serve(exchange, early);

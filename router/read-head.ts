@@ -1,18 +1,10 @@
 // From Node's request to plain data: the head that every decision reads.
 import type { IncomingMessage } from 'node:http';
-import type { BlockList } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import type { RequestHead } from './request-head.ts';
 
-/**
- * `rawTarget`: the target as it came. `trusted`: the peers whose word on the client is believed. `secure`: it came over
- * TLS.
- */
-export function readHead(
-  request: IncomingMessage,
-  rawTarget: string,
-  trusted: BlockList,
-  secure: boolean,
-): RequestHead {
+/** `rawTarget`: the target as it came. `trusted`: the peers whose word on the client is believed. */
+export function readHead(request: IncomingMessage, rawTarget: string, trusted: BlockList): RequestHead {
   const peer = plainAddress(request.socket.remoteAddress ?? '');
   const method = request.method ?? 'GET';
   const { target, host } = targetAndHost(method, rawTarget, request.headers.host ?? '');
@@ -23,9 +15,9 @@ export function readHead(
     target,
     path: queryAt === -1 ? target : target.slice(0, queryAt),
     host,
-    secure,
     rawHeaders: request.rawHeaders,
     peer,
+    secure: (request.socket as Socket & { encrypted?: boolean }).encrypted === true,
     fromTrustedProxy: isAmong(trusted, peer),
   };
 }

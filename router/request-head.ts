@@ -10,23 +10,28 @@ export type RequestHead = {
   path: string;
   /** The `Host` field's value, or `:authority`; empty when there is none. */
   host: string;
-  /** Whether it came over TLS. */
-  secure: boolean;
   /** Names and values in turn, as they came. */
   rawHeaders: readonly string[];
   /** The peer's address. */
   peer: string;
+  /** Whether it came over TLS. */
+  secure: boolean;
   /** Whether the peer is in `TRUSTED_PROXIES`. */
   fromTrustedProxy: boolean;
 };
 
-/** The value of the first header of that (lower-case) name, or null. */
-export function headerOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, name: string): string | null {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const candidate = rawHeaders[i] ?? '';
-    if (candidate.length === name.length && candidate.toLowerCase() === name) return rawHeaders[i + 1] ?? '';
+/** The value of the first field of that (lower-case) name in a list of names and values, or null. */
+export function fieldOf(fields: readonly string[], name: string): string | null {
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const candidate = fields[i] ?? '';
+    if (candidate.length === name.length && candidate.toLowerCase() === name) return fields[i + 1] ?? '';
   }
   return null;
+}
+
+/** The value of the first header of that (lower-case) name, or null. */
+export function headerOf({ rawHeaders }: Pick<RequestHead, 'rawHeaders'>, name: string): string | null {
+  return fieldOf(rawHeaders, name);
 }
 
 /**

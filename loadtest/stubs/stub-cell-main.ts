@@ -11,7 +11,7 @@ const cell = new StubCell(config);
 const front = serverOf((request, response) => {
   cell.handle(request, response).catch(() => response.destroy());
 });
-front.on('upgrade', (request, socket) => cell.upgrade(request, socket));
+front.on('upgrade', (request, socket, early) => cell.upgrade(request, socket, early));
 const port = await listen(front, config.host, config.port);
 const back = serverOf((request, response) => {
   tell(request.method === 'PUT' ? text(request) : null)

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AccessLog } from './access-log.ts';
 import { answerJson } from './answer-json.ts';
 import { Begun } from '../../cell-template/contract/begun.ts';
+import { openEcho, playPath } from './by-path.ts';
 import { openWebSocket, refuseWebSocket, streamEvents } from './endless.ts';
 import { Fence, type Rule } from './fence.ts';
 import { Pulse } from '../../cell-template/contract/pulse.ts';
@@ -15,8 +16,9 @@ import { WELL, type Behaviour, type Counters, type StubConfig } from './stub-opt
 const LOOPBACK = /^(::ffff:)?127\.|^::1$/;
 /** A request for this path stays inside for so many milliseconds. */
 const SLOW_PATH = /^\/slow\/(\d{1,6})$/;
-/** An event stream. */
+/** An event stream, and a WebSocket that sends back what it is sent. */
 const EVENTS_PATH = '/events';
+const ECHO_PATH = '/echo';
 
 /** Why a tenant's request is not served; null: it is. */
 type Refused = { status: number; body: unknown } | null;
@@ -93,7 +95,7 @@ export class StubCell {
   }
 
   /** Answers one request for a WebSocket. */
-  upgrade(request: IncomingMessage, socket: Duplex): void {
+  upgrade(request: IncomingMessage, socket: Duplex, early: Buffer): void {
     this.#pulse.beat();
     const refused = this.#refusal(request);
     if (refused !== null) {
@@ -101,7 +103,8 @@ export class StubCell {
       return;
     }
     this.#begin(request);
-    openWebSocket(request, socket);
+    if (request.url === ECHO_PATH) openEcho(request, socket, early);
+    else openWebSocket(request, socket);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -115,7 +118,15 @@ export class StubCell {
       streamEvents(response);
       return;
     }
-    const over = this.#begun.begin(headerOf(request, 'x-cell-home') ?? '', tenantOf(request));
+    const tenant = tenantOf(request);
+    const over = this.#begun.begin(headerOf(request, 'x-cell-home') ?? '', tenant);
+    if (playPath(request, response, { cell: this.#config.id, tenant })) {
+      response.once('close', () => {
+        done();
+        over();
+      });
+      return;
+    }
     const { status, latencyMs, dripMs } = this.behaviour;
     const slowMs = Number(SLOW_PATH.exec(request.url ?? '')?.[1] ?? 0);
     this.#inside += 1;
@@ -123,7 +134,6 @@ export class StubCell {
     this.#inside -= 1;
     done();
     over();
-    const tenant = tenantOf(request);
     await answerJson(response, status, { cell: this.#config.id, tenant, method: request.method }, dripMs);
   }
 

@@ -54,12 +54,20 @@ function originFaults({ cells }: Pick<LegibleFile, 'cells'>): Fault[] {
   const owners = new Map<string, string>();
   return Object.entries(cells).flatMap(([id, { origin }]) => {
     if (origin === undefined) return [];
-    const owner = owners.get(origin);
-    if (owner === undefined) owners.set(origin, id);
+    const address = addressOf(origin);
+    const owner = owners.get(address);
+    if (owner === undefined) owners.set(address, id);
     return owner === undefined
       ? []
       : [{ path: `cells.${id}.origin`, problem: `the same as that of ${owner} (allowed: its own)` }];
   });
+}
+
+/** Host and port, whatever is spoken there. */
+function addressOf(origin: string): string {
+  const { protocol, hostname, port } = new URL(origin);
+  if (port !== '') return `${hostname}:${port}`;
+  return `${hostname}:${protocol === 'https:' ? 443 : 80}`;
 }
 
 function routeFaults(file: LegibleFile): Fault[] {

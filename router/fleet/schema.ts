@@ -35,15 +35,17 @@ function count(max: number) {
     .max(max, `out of range ${allowed}`);
 }
 
-/** `http://host:port`, nothing after it. Normalised to the form `URL.origin` has. */
-const origin = text('http://host:port').transform((value, context): string => {
+const ORIGIN_ALLOWED = 'http://host:port or https://host:port';
+
+/** `http://host:port` or `https://host:port`, nothing after it. Normalised to the form `URL.origin` has. */
+const origin = text(ORIGIN_ALLOWED).transform((value, context): string => {
   const wrong = (problem: string): never => {
-    context.addIssue(`${problem} (allowed: http://host:port, port 1–65535)`);
+    context.addIssue(`${problem} (allowed: ${ORIGIN_ALLOWED}, port 1–65535)`);
     return z.NEVER;
   };
-  const parts = /^http:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,9}))?\/?$/.exec(value);
+  const parts = /^https?:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,9}))?\/?$/.exec(value);
   if (parts === null) return wrong('not an origin');
-  const port = Number(parts[2] ?? 80);
+  const port = Number(parts[2] ?? 443);
   if (port < 1 || port > 65_535) return wrong(`port ${parts[2]} is out of range`);
   if (!URL.canParse(value)) return wrong('not an origin');
   return new URL(value).origin;

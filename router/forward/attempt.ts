@@ -1,13 +1,16 @@
 // One sending of one request to one cell: head and body go straight through, paced and cut from either side.
-import type { IncomingHttpHeaders } from 'node:http';
-import { errors, type Dispatcher, type Pool } from 'undici';
+import type { Socket } from 'node:net';
 import type { Exchange, Served } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
 import { reasonOf } from '../reason.ts';
+import { fieldOf, headerOf } from '../request-head.ts';
 import type { BodySource } from './body-source.ts';
-import { cellFailure, ClientGone, OddlyCoded, type CellFailure } from './failure.ts';
+import type { Delivery } from './delivery.ts';
+import { AnswerTimeout, cellFailure, ClientGone, type CellFailure } from './failure.ts';
+import { answerFields, requestFields } from './headers.ts';
 import type { Stream } from './streams.ts';
-import { isOddlyCoded, requestHeaders, responseHeaders, saysItsLength } from './headers.ts';
+import type { AnswerHead } from './wire/answer-head.ts';
+import type { CellConnection, Sending } from './wire/cell-connection.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
 export type AttemptEnd =
@@ -18,53 +21,54 @@ export type AttemptEnd =
 
 export type AttemptEvents = {
   /** The head of the cell's answer is about to go to the client; from here on nothing can be sent again. */
-  answered(status: number): void;
+  answered(attempt: Attempt, status: number): void;
   /**
    * The answer has no end of its own: a tunnel that is open, or server-sent events, before their head. `end` ends it.
    * False: there is no room for it, and the client has been told.
    */
-  streams(end: Stream['end']): boolean;
-  ended(end: AttemptEnd): void;
+  streams(attempt: Attempt, end: Stream['end']): boolean;
+  ended(attempt: Attempt, end: AttemptEnd): void;
   /** The cell has done its part: its answer is whole here, or is wanted no more, though the client may still read it. */
-  over(): void;
+  over(attempt: Attempt): void;
 };
 
 const MISDIRECTED = 421;
 const RESET_CONTENT = 205;
 
+/** Whose length is told by nobody: what of a body the framing of the client's own protocol carries (RFC 9112, section 6.1). */
+const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
 /** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
-function isEventStream(headers: readonly string[], { head }: Exchange): boolean {
+function isEventStream({ fields, length }: AnswerHead, { head }: Exchange): boolean {
   // Its type first: of nearly all answers it says enough.
-  if (!/^text\/event-stream\b/i.test(fieldIn(headers, 'content-type') ?? '')) return false;
-  return head.method !== 'HEAD' && fieldIn(headers, 'content-length') === null;
+  if (!/^text\/event-stream\b/i.test(fieldOf(fields, 'content-type') ?? '')) return false;
+  return head.method !== 'HEAD' && length === null;
 }
 
-function fieldIn(headers: readonly string[], name: string): string | null {
-  const at = headers.findIndex(
-    (field, i) => i % 2 === 0 && field.length === name.length && field.toLowerCase() === name,
-  );
-  return at === -1 ? null : (headers[at + 1] ?? null);
-}
-
-/** Takes a cell's answer from undici and writes it to the client as it comes. */
-export class Attempt implements Dispatcher.DispatchHandler {
-  protected readonly exchange: Exchange;
+/** Takes a cell's answer from its connection and gives it to the client as it comes. */
+export class Attempt implements Sending {
+  readonly delivery: Delivery;
   readonly served: Served;
+  protected readonly exchange: Exchange;
   readonly #events: AttemptEvents;
   readonly #deadline: number;
-  #controller: Dispatcher.DispatchController | null = null;
+  #connection: CellConnection | null = null;
+  #written = false;
   #headWritten = false;
   #finished = false;
   #over = false;
   /** What the cell sends as a body goes no further. */
   #bodyless = false;
+  /** The client did not keep up at some time. */
+  #waited = false;
   #misdirected: Buffer[] | null = null;
   #enough: NodeJS.Timeout | null = null;
 
   /** `deadline`: when nobody waits for the answer any more, in epoch milliseconds of the cell's clock. */
-  constructor(exchange: Exchange, served: Served, deadline: number, events: AttemptEvents) {
-    this.exchange = exchange;
+  constructor(delivery: Delivery, served: Served, deadline: number, events: AttemptEvents) {
+    this.delivery = delivery;
     this.served = served;
+    this.exchange = delivery.exchange;
     this.#deadline = deadline;
     this.#events = events;
   }
@@ -76,7 +80,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   /** Whether bytes of the request may have reached the cell. */
   get written(): boolean {
-    return this.#controller !== null;
+    return this.#written;
   }
 
   /** Whether the cell has no more to do with it. */
@@ -84,40 +88,43 @@ export class Attempt implements Dispatcher.DispatchHandler {
     return this.#over;
   }
 
-  /** Sends the request; how it goes is told to the events. */
-  sendRequest(pool: Pool, body: BodySource | null): void {
+  /** Sends the request; how it goes is told to the events. `once`: the connection carries no other one. `host`: the cell's. */
+  sendRequest(connection: CellConnection, host: string, body: BodySource | null, once: boolean): void {
     const { exchange } = this;
+    const { method } = exchange.head;
+    const chunked = body !== null && headerOf(exchange.head, 'content-length') === null;
     exchange.inviteBody();
-    this.dispatch(pool, {
-      path: exchange.head.target,
-      method: exchange.head.method,
-      headers: this.headers(),
-      body: body?.open() ?? null,
-      headersTimeout: exchange.timeoutMs,
-      // Pauses amid the answer are looked after by the pace keeper: how long they may be depends on its head.
-      bodyTimeout: 0,
-    });
+    let framing = once ? 'connection: close\r\n' : '';
+    if (chunked) framing += 'transfer-encoding: chunked\r\n';
+    else if (body === null && EXPECTS_BODY.has(method) && headerOf(exchange.head, 'content-length') === null)
+      framing += 'content-length: 0\r\n';
+    this.send(connection, { framing, host, chunked, upgrade: false }, body);
   }
 
-  /** The header list for the cell. */
-  protected headers(): string[] {
-    const { head, tenant, requestId } = this.exchange;
-    return requestHeaders({ head, tenant, choice: this.served, requestId, deadline: this.#deadline });
-  }
-
-  protected dispatch(pool: Pool, options: Dispatcher.DispatchOptions): void {
-    try {
-      pool.dispatch(options, this);
-    } catch (error) {
-      this.#fail(error);
-    }
+  protected send(
+    connection: CellConnection,
+    {
+      framing,
+      host,
+      chunked,
+      upgrade,
+    }: { framing: string; host: string; chunked: boolean; upgrade: boolean },
+    body: BodySource | null,
+  ): void {
+    const { head, tenant, requestId, timeoutMs } = this.exchange;
+    const { method, target } = head;
+    const fields = requestFields({ head, tenant, choice: this.served, requestId, deadline: this.#deadline });
+    const named = head.host === '' ? host : head.host;
+    const text = `${method} ${target} HTTP/1.1\r\nhost: ${named}\r\n${framing}${fields}\r\n`;
+    this.#connection = connection;
+    connection.send({ method, upgrade, head: text, chunked, timeoutMs }, body, this);
   }
 
   /** Ends the sending without a word to anybody: the client has left, or the request goes another way. */
   cancel(): void {
     if (this.#finished) return;
     this.#finish();
-    this.#controller?.abort(new ClientGone());
+    this.#connection?.abort();
   }
 
   #finish(): void {
@@ -130,118 +137,117 @@ export class Attempt implements Dispatcher.DispatchHandler {
   protected finishOpen(status: number): void {
     this.#finished = true;
     this.#headWritten = true;
-    this.#events.answered(status);
+    this.#events.answered(this, status);
     this.exchange.answering(status);
   }
 
   /** Tells that this answer has no end of its own. False: it must not go on. */
   protected streams(end: Stream['end']): boolean {
-    return this.#events.streams(end);
+    return this.#events.streams(this, end);
   }
 
   /** A client drops an event that is not whole when its stream ends (WHATWG HTML, section 9.2.6): any place will do. */
   #endEvents(): void {
     this.cancel();
     this.exchange.client.end();
-    this.#events.over();
+    this.#events.over(this);
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#finished) controller.abort(new ClientGone());
+  onSent(): void {
+    this.#written = true;
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _: IncomingHttpHeaders,
-    reason?: string,
-  ): void {
-    // Interim answers (100, 103) end here: an HTTP/1.0 client could take one for the answer itself.
-    if (status < 200) return;
+  onAnswer(head: AnswerHead): void {
+    const { status } = head;
     if (status === MISDIRECTED) {
       this.#misdirected = [];
       this.#enough = setTimeout(() => this.#endMisdirected(), LIMITS.misdirectedMs);
       return;
     }
-    const raw = rawFields(controller.rawHeaders);
-    if (isOddlyCoded(raw)) {
-      controller.abort(new OddlyCoded());
-      return;
-    }
-    const { exchange } = this;
+    const { exchange, served } = this;
     const { client } = exchange;
-    const headers = responseHeaders(raw, this.served.cell, exchange.requestId, status);
-    exchange.eventStream = isEventStream(headers, exchange);
+    exchange.eventStream = isEventStream(head, exchange);
     if (exchange.eventStream && !this.streams(() => this.#endEvents())) {
       this.cancel();
       return;
     }
     this.#bodyless = status === RESET_CONTENT;
-    exchange.endless = !saysItsLength(raw);
+    exchange.endless = head.length === null;
     exchange.source = this;
-    this.#events.answered(status);
+    this.#events.answered(this, status);
     exchange.answering(status);
     this.#headWritten = true;
-    client.writeHead(status, reasonOf(status, reason), headers);
-    client.onDrain(() => controller.resume());
+    client.writeHead(
+      status,
+      reasonOf(status, head.reason),
+      answerFields(head, served.cell, exchange.requestId),
+    );
     // An event stream's client waits for the head, not for the first event.
     if (exchange.eventStream) client.flushHead();
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onPart(bytes: Buffer): void {
     if (this.#misdirected !== null) {
-      this.#misdirected.push(chunk);
-      const bytes = this.#misdirected.reduce((sum, { length }) => sum + length, 0);
-      if (bytes > LIMITS.misdirectedBytes) this.#endMisdirected();
+      this.#misdirected.push(Buffer.from(bytes));
+      const count = this.#misdirected.reduce((sum, { length }) => sum + length, 0);
+      if (count > LIMITS.misdirectedBytes) this.#endMisdirected();
       return;
     }
-    if (!this.#bodyless && !this.exchange.client.write(chunk)) controller.pause();
+    if (this.#bodyless || this.exchange.client.write(bytes)) return;
+    this.#connection?.pause();
+    if (!this.#waited) this.exchange.client.onDrain(this.#resume);
+    this.#waited = true;
   }
 
-  onResponseEnd(): void {
+  readonly #resume = (): void => {
+    if (!this.#finished) this.#connection?.resume();
+  };
+
+  onWhole(last: Buffer | null): void {
     if (this.#finished) return;
-    if (this.#misdirected === null) {
-      this.#finish();
-      this.exchange.client.end();
-      this.#events.over();
-    } else this.#tellMisdirected();
+    if (this.#misdirected !== null) {
+      if (last !== null) this.#misdirected.push(Buffer.from(last));
+      this.#tellMisdirected();
+      return;
+    }
+    this.#finish();
+    this.exchange.client.end(last === null || this.#bodyless ? undefined : last);
+    this.#events.over(this);
+  }
+
+  /** Only what has asked for an upgrade is granted one. */
+  onSwitched(_: AnswerHead, socket: Socket, _rest: Buffer): void {
+    socket.destroy();
   }
 
   /** Its length was told, and yet nothing has come for as long as a cell may take. */
   stalled(): void {
-    this.#controller?.abort(new errors.BodyTimeoutError());
+    this.#connection?.abort();
+    this.onFailed(new AnswerTimeout());
   }
 
   /** What a 421 has said until now counts, whether the cell ends it or not. */
   #endMisdirected(): void {
     if (this.#finished) return;
-    this.#controller?.abort(new ClientGone());
+    this.#connection?.abort();
     this.#tellMisdirected();
   }
 
   #tellMisdirected(): void {
     this.#finish();
-    this.#events.ended({ kind: 'misdirected', epoch: epochIn(Buffer.concat(this.#misdirected ?? [])) });
+    this.#events.ended(this, {
+      kind: 'misdirected',
+      epoch: epochIn(Buffer.concat(this.#misdirected ?? [])),
+    });
   }
 
-  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    this.#fail(error);
-  }
-
-  #fail(error: unknown): void {
+  onFailed(error: Error): void {
     if (this.#finished || error instanceof ClientGone) return;
     this.#finish();
     // What the client has begun to read is cut, never ended as if it were whole.
     if (this.#headWritten) this.exchange.client.cut();
-    this.#events.ended({ kind: 'failed', failure: cellFailure(error), written: this.written });
+    this.#events.ended(this, { kind: 'failed', failure: cellFailure(error), written: this.written });
   }
-}
-
-/** undici hands the fields over as bytes on HTTP/1.1; its type also covers other protocols. */
-export function rawFields(raw: Dispatcher.DispatchController['rawHeaders']): Buffer[] {
-  if (!Array.isArray(raw)) return [];
-  return raw.filter((field) => Buffer.isBuffer(field));
 }
 
 function epochIn(body: Buffer): number | null {

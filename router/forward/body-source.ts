@@ -1,5 +1,4 @@
 // The client's body, kept while it is small, so that it can be sent to a cell once more.
-import { Readable } from 'node:stream';
 import type { Client } from '../client.ts';
 import { headerOf, type RequestHead } from '../request-head.ts';
 import { BodyTooLarge, ClientGone } from './failure.ts';
@@ -18,9 +17,18 @@ export type BodyLimits = {
   replayBytes: number;
 };
 
+/** Where one sending's body goes. */
+export interface BodySink {
+  /** False: it takes no more for now; `resume` when it does. */
+  part(chunk: Buffer): boolean;
+  end(): void;
+  /** There will be no more of it. */
+  broke(error: Error): void;
+}
+
 /**
  * One request's body, for as many sendings as it has. Reading goes as fast as the cell takes it. When a sending ends
- * early the client's socket lives on: the client still has to be told why.
+ * early the client's connection lives on: the client still has to be told why.
  */
 export class BodySource {
   readonly #client: Pick<Client, 'body' | 'complete'>;
@@ -29,7 +37,7 @@ export class BodySource {
   #bytes = 0;
   #ended = false;
   #failure: Error | null = null;
-  #current: Readable | null = null;
+  #sink: BodySink | null = null;
 
   constructor(client: Pick<Client, 'body' | 'complete'>, limits: BodyLimits) {
     const { body } = client;
@@ -45,32 +53,32 @@ export class BodySource {
     return this.#kept !== null && this.#failure === null;
   }
 
-  /** A stream of the whole body for the next sending; the stream of the one before gets no more. */
-  open(): Readable {
-    this.#current = null;
-    const stream = new Readable({
-      read: () => {
-        if (this.#current === stream) this.#client.body.resume();
-      },
-      destroy: (error, callback) => {
-        if (this.#current === stream) {
-          this.#current = null;
-          this.#client.body.pause();
-        }
-        callback(error);
-      },
-    });
-    this.#current = stream;
-    for (const chunk of this.#kept ?? []) stream.push(chunk);
-    if (this.#failure !== null) stream.destroy(this.#failure);
-    else if (this.#ended) stream.push(null);
-    return stream;
+  /** Gives the whole body to the next sending; the one before gets no more. */
+  sendTo(sink: BodySink): void {
+    this.#sink = sink;
+    let full = false;
+    for (const chunk of this.#kept ?? []) full = !sink.part(chunk);
+    if (this.#failure !== null) sink.broke(this.#failure);
+    else if (this.#ended) sink.end();
+    else if (!full) this.#client.body.resume();
+  }
+
+  /** A sending takes more again. */
+  resume(sink: BodySink): void {
+    if (this.#sink === sink && !this.#ended) this.#client.body.resume();
+  }
+
+  /** A sending has ended early: it gets no more, and nothing is read until the next one. */
+  leave(sink: BodySink): void {
+    if (this.#sink !== sink) return;
+    this.#sink = null;
+    if (!this.#ended) this.#client.body.pause();
   }
 
   /** What is left is read and thrown away, so that the connection can carry the answer and the next request. */
   discard(): void {
     this.#kept = null;
-    this.#current = null;
+    this.#sink = null;
     this.#client.body.resume();
   }
 
@@ -82,7 +90,7 @@ export class BodySource {
     }
     if (this.#bytes > this.#limits.replayBytes) this.#kept = null;
     this.#kept?.push(chunk);
-    if (this.#current?.push(chunk) === false) this.#client.body.pause();
+    if (this.#sink?.part(chunk) === false) this.#client.body.pause();
   };
 
   readonly #onEnd = (): void => {
@@ -92,7 +100,7 @@ export class BodySource {
       return;
     }
     this.#ended = true;
-    this.#current?.push(null);
+    this.#sink?.end();
   };
 
   readonly #onClose = (): void => {
@@ -101,6 +109,6 @@ export class BodySource {
 
   #fail(error: Error): void {
     this.#failure ??= error;
-    this.#current?.destroy(error);
+    this.#sink?.broke(error);
   }
 }

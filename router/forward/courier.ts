@@ -10,11 +10,11 @@ import type { InFlight } from '../health/verdicts/suspects.ts';
 import type { Lanes } from '../lanes.ts';
 import { headerOf } from '../request-head.ts';
 import { Aftermath } from './aftermath.ts';
-import { Attempt, type AttemptEnd } from './attempt.ts';
+import { Attempt, type AttemptEvents } from './attempt.ts';
 import { BodySource } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import { Crowds } from './crowds.ts';
-import { Delivery, RetryBudget } from './delivery.ts';
+import { Delivery, RetryBudget, type DeliverySteps, type Inside } from './delivery.ts';
 import { Handovers, type Homes } from './handovers.ts';
 import { Holds } from './holds.ts';
 import { HomeTraffic } from './home-traffic.ts';
@@ -48,6 +48,17 @@ export class Courier {
   /** Everything under way, by home: a verdict on a home ends what is still inside its dead cell. */
   readonly #traffic = new Map<string, HomeTraffic>();
   readonly #crowds: Crowds;
+  readonly #steps: DeliverySteps = {
+    place: (delivery) => this.#place(delivery, 'waited'),
+    giveUp: (delivery) => this.#waits.giveUp(delivery),
+    left: (delivery, inside) => this.#left(delivery, inside),
+  };
+  readonly #events: AttemptEvents = {
+    answered: (attempt, status) => this.#answered(attempt, status),
+    streams: (attempt, end) => this.#streams(attempt, end),
+    ended: ({ delivery, served }, end) => this.#aftermath.ended(delivery, served, end),
+    over: ({ delivery }) => delivery.out(),
+  };
 
   constructor(config: Config, knowledge: CellKnowledge, lanes: Lanes, pools: CellPools, homes: Homes) {
     const { HANDOVER_MS: handoverMs, RECONNECT_SPREAD_MS: spreadMs } = config;
@@ -78,10 +89,7 @@ export class Courier {
     }
     const body = client.hasBody ? new BodySource(client, { maxBytes, replayBytes }) : null;
     const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(client.socket, early) : null;
-    const delivery = new Delivery(exchange, home, tunnel, body, {
-      place: () => this.#place(delivery, 'waited'),
-      giveUp: () => this.#waits.giveUp(delivery),
-    });
+    const delivery = new Delivery(exchange, home, tunnel, body, this.#steps);
     this.#remember(delivery);
     this.#place(delivery, 'new');
   }
@@ -210,7 +218,7 @@ export class Courier {
     if (delivery.exchange.kind === 'tunnel') return this.#admitStream(delivery, cell, role);
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enter(cell, role, tenant)) return false;
-    this.#entered(delivery, cell, () => this.#lanes.leave(cell, role, tenant));
+    delivery.entered({ cell, role, stream: false });
     return true;
   }
 
@@ -219,20 +227,20 @@ export class Courier {
     const { tenant } = delivery.exchange;
     if (!this.#lanes.enterTunnel(cell, role, tenant)) return false;
     delivery.leave();
-    this.#entered(delivery, cell, () => this.#lanes.leaveTunnel(cell, role, tenant));
+    delivery.entered({ cell, role, stream: true });
     return true;
   }
 
-  /** It is inside until `leave`, which makes room for what waits for some. */
-  #entered(delivery: Delivery, cell: string, leave: () => void): void {
-    delivery.entered(() => {
-      leave();
-      this.#crowds.left(cell);
-    });
+  /** There is room for what waits for some. */
+  #left({ exchange }: Delivery, { cell, role, stream }: Inside): void {
+    if (stream) this.#lanes.leaveTunnel(cell, role, exchange.tenant);
+    else this.#lanes.leave(cell, role, exchange.tenant);
+    this.#crowds.left(cell);
   }
 
-  #streams(delivery: Delivery, { cell, role }: Served, end: Stream['end']): boolean {
+  #streams({ delivery, served }: Attempt, end: Stream['end']): boolean {
     const { exchange, home, tenant } = delivery;
+    const { cell, role } = served;
     if (exchange.kind === 'request' && !this.#admitStream(delivery, cell, role)) {
       exchange.refuse('cell-overloaded', 'No room for another event stream.');
       return false;
@@ -246,7 +254,7 @@ export class Courier {
   #send(delivery: Delivery, served: Served): void {
     const { exchange, body, early } = delivery;
     const suspect = delivery.suspect === served.cell;
-    const pool = suspect ? this.#pools.freshOf(served.cell) : this.#pools.of(served.cell);
+    const pool = this.#pools.of(served.cell);
     if (pool === undefined) {
       delivery.leave();
       exchange.refuse('cell-unavailable', null);
@@ -258,27 +266,22 @@ export class Courier {
     delivery.sentAtMs = performance.now();
     exchange.served = served;
     const deadline = Math.round(this.#knowledge.timeAt(served.cell)) + exchange.timeoutMs;
-    const events = {
-      answered: (status: number) => this.#answered(delivery, served, status),
-      streams: (end: Stream['end']) => this.#streams(delivery, served, end),
-      ended: (end: AttemptEnd) => this.#aftermath.ended(delivery, served, end),
-      over: () => delivery.out(),
-    };
     if (early !== null) {
       const idleMs = this.#config.STREAM_IDLE_MS;
-      const tunnel = new TunnelAttempt(exchange, served, deadline, events, { early, idleMs });
+      const tunnel = new TunnelAttempt(delivery, served, deadline, this.#events, { early, idleMs });
       delivery.attempt = tunnel;
-      tunnel.open(pool);
+      tunnel.open(pool.takeFresh(true), pool.host);
     } else {
-      const attempt = new Attempt(exchange, served, deadline, events);
+      const attempt = new Attempt(delivery, served, deadline, this.#events);
       delivery.attempt = attempt;
-      attempt.sendRequest(pool, body);
+      // When a cell dies all of its open connections are dead, and some do not know it yet.
+      attempt.sendRequest(suspect ? pool.takeFresh(false) : pool.take(), pool.host, body, suspect);
     }
   }
 
-  #answered(delivery: Delivery, { cell }: Served, status: number): void {
+  #answered({ delivery, served }: Attempt, status: number): void {
     delivery.doneRetrying();
-    this.#knowledge.observeAnswer(cell, outcomeOf(status), delivery.exchange.tenant);
+    this.#knowledge.observeAnswer(served.cell, outcomeOf(status), delivery.exchange.tenant);
   }
 
   #trafficOf(home: string): HomeTraffic {

@@ -1,4 +1,5 @@
 // What is known of one request on its way to the cells of one home, and how often it may still be sent.
+import type { Role } from '../choose-cell.ts';
 import type { Exchange } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
 import type { Attempt } from './attempt.ts';
@@ -14,6 +15,17 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']);
 
 const nothing = (): void => undefined;
 
+/** A lane: of a cell's own tenants or of guests, for requests or for what has no end of its own. */
+export type Inside = { cell: string; role: Role; stream: boolean };
+
+/** What the steps do for it. */
+export type DeliverySteps = {
+  place(delivery: Delivery): boolean;
+  giveUp(delivery: Delivery): void;
+  /** It has left a lane. */
+  left(delivery: Delivery, inside: Inside): void;
+};
+
 export class Delivery implements Waiting {
   readonly exchange: Exchange;
   /** What was cut over meanwhile has another one. */
@@ -21,8 +33,7 @@ export class Delivery implements Waiting {
   /** What came behind the head of an upgrade; null for an ordinary request. */
   readonly early: EarlyBytes | null;
   readonly body: BodySource | null;
-  readonly place: () => boolean;
-  readonly giveUp: () => void;
+  readonly #steps: DeliverySteps;
   attempt: Attempt | null = null;
   heldSinceMs: number | null = null;
   /** The cell whose verdict it waits for, or waited for last. */
@@ -45,7 +56,8 @@ export class Delivery implements Waiting {
   connections = 0;
   /** Whoever waits until it is inside no cell any more. */
   whenOut: (() => void) | null = null;
-  #leave = nothing;
+  /** The lane that it is inside of; null: it is in none. */
+  #inside: Inside | null = null;
   #doneRetrying = nothing;
 
   constructor(
@@ -53,14 +65,21 @@ export class Delivery implements Waiting {
     home: string,
     early: EarlyBytes | null,
     body: BodySource | null,
-    waiting: Pick<Waiting, 'place' | 'giveUp'>,
+    steps: DeliverySteps,
   ) {
     this.exchange = exchange;
     this.home = home;
     this.early = early;
     this.body = body;
-    this.place = waiting.place;
-    this.giveUp = waiting.giveUp;
+    this.#steps = steps;
+  }
+
+  place(): boolean {
+    return this.#steps.place(this);
+  }
+
+  giveUp(): void {
+    this.#steps.giveUp(this);
   }
 
   /** Whether it may be sent to a cell once more. */
@@ -100,14 +119,14 @@ export class Delivery implements Waiting {
   }
 
   /** It is inside a lane until it leaves; leaving twice is leaving once. */
-  entered(leave: () => void): void {
-    this.#leave = leave;
+  entered(inside: Inside): void {
+    this.#inside = inside;
   }
 
   leave(): void {
-    const leave = this.#leave;
-    this.#leave = nothing;
-    leave();
+    const inside = this.#inside;
+    this.#inside = null;
+    if (inside !== null) this.#steps.left(this, inside);
   }
 
   /** It is inside no cell any more. */

@@ -1,10 +1,12 @@
 // What went wrong between the router and a cell, told apart by what it means for the client and for the cell.
 import type { RefusalCode } from '../errors.ts';
+import { MalformedAnswer } from './wire/answer-head.ts';
+import { beforeAnyRequest, tlsFailure, wordsFor } from '../tls/failures.ts';
 
 export type CellFailure = {
   code: Extract<
     RefusalCode,
-    'cell-connection-failed' | 'cell-timeout' | 'cell-bad-response' | 'body-too-large' | 'bad-request'
+    'cell-connection-failed' | 'cell-timeout' | 'cell-bad-response' | 'body-too-large'
   >;
   /** The router's own words, without addresses. */
   detail: string;
@@ -25,14 +27,23 @@ export class ClientGone extends Error {
   override name = 'ClientGone';
 }
 
-/** The cell's answer has a transfer coding that nobody has asked for: its bytes would pass for what they are not. */
-export class OddlyCoded extends Error {
-  override name = 'OddlyCoded';
+/** No connection to the cell came about in time. */
+export class ConnectTimeout extends Error {
+  override name = 'ConnectTimeout';
+}
+
+/** The cell took too long to answer, or to go on with its answer. */
+export class AnswerTimeout extends Error {
+  override name = 'AnswerTimeout';
+}
+
+/** The cell has ended the connection. */
+export class ConnectionClosed extends Error {
+  override name = 'ConnectionClosed';
 }
 
 const NO_CONNECTION = new Map([
   ['ECONNREFUSED', 'connection refused'],
-  ['UND_ERR_CONNECT_TIMEOUT', 'connect timed out'],
   ['ETIMEDOUT', 'connect timed out'],
   ['EHOSTUNREACH', 'no route'],
   ['ENETUNREACH', 'no route'],
@@ -41,39 +52,33 @@ const NO_CONNECTION = new Map([
   ['EAI_AGAIN', 'name not found'],
 ]);
 
-const RESET = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
-const MALFORMED = /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_CONTENT_LENGTH_MISMATCH|INFO))/;
+const RESET = new Set(['ECONNRESET', 'EPIPE']);
 
-/** Reads an error of a dispatch. Never answers with the library's own message: it may hold an address. */
+/** Reads how a sending failed. Never answers with the system's own message: it may hold an address. */
 export function cellFailure(error: unknown): CellFailure {
   if (error instanceof BodyTooLarge)
     return { code: 'body-too-large', detail: 'The body is too long.', blame: 'none' };
-  const { code, name: kind } = (error ?? {}) as { code?: unknown; name?: unknown };
-  const name = typeof code === 'string' ? code : '';
-  const noConnection = NO_CONNECTION.get(name);
-  if (noConnection !== undefined) {
-    return { code: 'cell-connection-failed', detail: noConnection, blame: 'no-connection' };
-  }
-  if (name === 'UND_ERR_HEADERS_TIMEOUT' || name === 'UND_ERR_BODY_TIMEOUT') {
+  if (error instanceof AnswerTimeout)
     return { code: 'cell-timeout', detail: 'no answer in time', blame: 'answer' };
-  }
-  if (RESET.has(name)) {
-    return {
-      code: 'cell-connection-failed',
-      detail: 'connection closed before an answer',
-      blame: 'reset',
-    };
-  }
-  // Most errors of the parser carry no code, only the name of their class.
-  if (kind === 'HTTPParserError' || kind === 'OddlyCoded' || MALFORMED.test(name)) {
+  if (error instanceof MalformedAnswer)
     return { code: 'cell-bad-response', detail: 'not a well-formed answer', blame: 'answer' };
+  const name = nameOf(error);
+  const noConnection = NO_CONNECTION.get(name);
+  if (noConnection !== undefined)
+    return { code: 'cell-connection-failed', detail: noConnection, blame: 'no-connection' };
+  const byTls = tlsFailure(name);
+  if (byTls !== null) {
+    // Its probes fail as well: a cell that nobody can trust is a cell that nobody can reach.
+    const blame = beforeAnyRequest(byTls) ? 'no-connection' : 'reset';
+    return { code: 'cell-connection-failed', detail: wordsFor(byTls), blame };
   }
-  if (
-    name === 'UND_ERR_INVALID_ARG' ||
-    name === 'UND_ERR_NOT_SUPPORTED' ||
-    name === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'
-  ) {
-    return { code: 'bad-request', detail: 'The request can not be written as HTTP/1.1.', blame: 'none' };
-  }
-  return { code: 'cell-connection-failed', detail: 'connection failed', blame: 'reset' };
+  const detail = RESET.has(name) ? 'connection closed before an answer' : 'connection failed';
+  return { code: 'cell-connection-failed', detail, blame: 'reset' };
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof ConnectTimeout) return 'ETIMEDOUT';
+  if (error instanceof ConnectionClosed) return 'ECONNRESET';
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }

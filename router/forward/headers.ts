@@ -1,8 +1,10 @@
-// The header lists of both directions: what is dropped, what is added, in which order.
+// The heads of both directions: which fields are dropped, which are added, in which order.
 import type { Choice } from '../choose-cell.ts';
 import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
 import { traceparentFrom } from '../telemetry/trace.ts';
+import { NameKinds } from './name-kinds.ts';
+import type { AnswerHead } from './wire/answer-head.ts';
 
 /** RFC 9110, section 7.6.1, and what stood there in RFC 2616. They end at each hop, whoever names them. */
 const HOP_BY_HOP = new Set([
@@ -58,6 +60,21 @@ function tellsOfProxies(name: string): boolean {
   return name === 'forwarded' || name.startsWith('x-forwarded-');
 }
 
+/**
+ * What becomes of a client's field: it passes, is dropped, or passes where a trusted proxy, or the trace, vouches for it.
+ */
+const requestKinds = new NameKinds<'passes' | 'dropped' | 'proxy' | 'trace'>((name) => {
+  if (HOP_BY_HOP.has(name) || isReserved(name) || name === 'host') return 'dropped';
+  if (tellsOfProxies(name)) return 'proxy';
+  return name === 'tracestate' ? 'trace' : 'passes';
+});
+
+/** What becomes of a cell's field. */
+const answerKinds = new NameKinds<'passes' | 'dropped' | 'length'>((name) => {
+  if (HOP_BY_HOP.has(name) || name === 'x-cell-id' || name === 'x-request-id') return 'dropped';
+  return name === 'content-length' ? 'length' : 'passes';
+});
+
 export type Passage = {
   head: RequestHead;
   /** Null on a route without a tenant. */
@@ -69,83 +86,63 @@ export type Passage = {
 };
 
 /**
- * The header list for the cell: the client's own fields in their order, then ours. The client's hop-by-hop fields go
- * first, so that a `Connection: x-tenant-id` can not take away what the router adds.
+ * The fields for the cell, each with its line end: the client's own in their order, then ours. The client's hop-by-hop
+ * fields go first, so that a `Connection: x-tenant-id` can not take away what the router adds. As one string: measured, a
+ * list of names and values that is joined afterwards took 1 µs more.
  */
-export function requestHeaders(passage: Passage): string[] {
+export function requestFields(passage: Passage): string {
   const { head, tenant, choice } = passage;
+  const { rawHeaders, fromTrustedProxy } = head;
   const trace = traceparentFrom(headerOf(head, 'traceparent'));
   const named = namedByConnection(listOf(head, 'connection'));
-  const out: string[] = [];
-  for (let i = 0; i + 1 < head.rawHeaders.length; i += 2) {
-    const original = head.rawHeaders[i] ?? '';
-    const name = original.toLowerCase();
-    if (HOP_BY_HOP.has(name) || isReserved(name) || named?.has(name) === true) continue;
-    if (!head.fromTrustedProxy && tellsOfProxies(name)) continue;
-    if (name === 'host' || (name === 'tracestate' && !trace.continues)) continue;
-    out.push(original, head.rawHeaders[i + 1] ?? '');
+  let out = '';
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    const kind = requestKinds.of(name);
+    if (kind === 'dropped' || (kind === 'proxy' && !fromTrustedProxy)) continue;
+    if ((kind === 'trace' && !trace.continues) || named?.has(name.toLowerCase()) === true) continue;
+    out += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
-  if (head.host !== '') out.push('host', head.host);
-  if (tenant !== null) out.push('x-tenant-id', encodeHeaderValue(tenant));
-  out.push('x-cell-id', choice.cell, 'x-cell-home', choice.home, 'x-cell-role', choice.role);
-  out.push('x-cell-epoch', String(choice.epoch), 'x-cell-deadline', String(passage.deadline));
-  if (choice.slot !== null) out.push('x-cell-slot', String(choice.slot));
-  out.push('x-request-id', passage.requestId, 'traceparent', trace.value);
-  pushForwarded(out, head);
-  return out;
+  if (tenant !== null) out += `x-tenant-id: ${encodeHeaderValue(tenant)}\r\n`;
+  out += `x-cell-id: ${choice.cell}\r\nx-cell-home: ${choice.home}\r\nx-cell-role: ${choice.role}\r\n`;
+  out += `x-cell-epoch: ${choice.epoch}\r\nx-cell-deadline: ${passage.deadline}\r\n`;
+  if (choice.slot !== null) out += `x-cell-slot: ${choice.slot}\r\n`;
+  out += `x-request-id: ${passage.requestId}\r\ntraceparent: ${trace.value}\r\n`;
+  return out + forwardedFields(head);
 }
 
 /** `X-Forwarded-*` are the router's own words, unless a trusted proxy stands before it. */
-function pushForwarded(out: string[], head: RequestHead): void {
-  const trusted = (name: string): string | null => (head.fromTrustedProxy ? headerOf(head, name) : null);
-  const before = head.fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
-  out.push('x-forwarded-for', before === null ? head.peer : `${before}, ${head.peer}`);
-  out.push('x-forwarded-proto', trusted('x-forwarded-proto') ?? (head.secure ? 'https' : 'http'));
+function forwardedFields(head: RequestHead): string {
+  const { fromTrustedProxy, peer } = head;
+  const trusted = (name: string): string | null => (fromTrustedProxy ? headerOf(head, name) : null);
+  const before = fromTrustedProxy ? listOf(head, 'x-forwarded-for') : null;
+  const proto = trusted('x-forwarded-proto') ?? (head.secure ? 'https' : 'http');
   const host = trusted('x-forwarded-host') ?? head.host;
-  if (host !== '') out.push('x-forwarded-host', host);
+  const hostField = host === '' ? '' : `x-forwarded-host: ${host}\r\n`;
+  const hops = before === null ? peer : `${before}, ${peer}`;
+  return `x-forwarded-for: ${hops}\r\nx-forwarded-proto: ${proto}\r\n${hostField}`;
 }
 
 /**
  * The header list for the client: the cell's fields in their order and case, without hop-by-hop fields, then ours.
- * `raw`: names and values in turn, as bytes.
  */
-export function responseHeaders(
-  raw: readonly Buffer[],
+export function answerFields(
+  { fields, connection, status }: Pick<AnswerHead, 'fields' | 'connection' | 'status'>,
   cell: string,
   requestId: string,
-  status = 200,
 ): string[] {
-  const fields = raw.map((part) => part.toString('latin1'));
-  const named = namedByConnection(listOf({ rawHeaders: fields }, 'connection'));
+  const named = namedByConnection(connection);
+  // RFC 9110, sections 8.6 and 15.3.6.
+  const lengthless = status === 204 || status === 205;
   const out: string[] = [];
   for (let i = 0; i + 1 < fields.length; i += 2) {
-    const original = fields[i] ?? '';
-    const name = original.toLowerCase();
-    if (HOP_BY_HOP.has(name) || named?.has(name) === true) continue;
-    if (name === 'x-cell-id' || name === 'x-request-id') continue;
-    // RFC 9110, sections 8.6 and 15.3.6.
-    if (name === 'content-length' && (status === 204 || status === 205)) continue;
-    out.push(original, fields[i + 1] ?? '');
+    const name = fields[i] ?? '';
+    const kind = answerKinds.of(name);
+    if (kind === 'dropped' || (kind === 'length' && lengthless)) continue;
+    if (named?.has(name.toLowerCase()) === true) continue;
+    out.push(name, fields[i + 1] ?? '');
   }
   out.push('x-cell-id', cell, 'x-request-id', requestId);
   if (status === 205) out.push('content-length', '0');
   return out;
-}
-
-/** Whether an answer has a transfer coding other than `chunked`: the bytes behind it are not what they seem. */
-export function isOddlyCoded(raw: readonly Buffer[]): boolean {
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (isNamed(raw[i], 'transfer-encoding') && !isNamed(raw[i + 1], 'chunked')) return true;
-  }
-  return false;
-}
-
-/** Whether an answer tells how long it is. */
-export function saysItsLength(raw: readonly Buffer[]): boolean {
-  for (let i = 0; i + 1 < raw.length; i += 2) if (isNamed(raw[i], 'content-length')) return true;
-  return false;
-}
-
-function isNamed(bytes: Buffer | undefined, name: string): boolean {
-  return bytes?.length === name.length && bytes.toString('latin1').toLowerCase() === name;
 }

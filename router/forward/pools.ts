@@ -1,54 +1,38 @@
 // The connections to the cells: one pool a cell, with every limit and time-out said here.
-import type { Pool } from 'undici';
 import type { Config } from '../config.ts';
 import type { Cell } from '../fleet/fleet.ts';
-import type { Names } from '../names.ts';
-import { OriginPool } from '../origin-pool.ts';
-import { LIMITS } from '../limits.ts';
+import type { Network } from '../origin-pool.ts';
+import { CellPool } from './wire/cell-pool.ts';
 
-/** How many requests may be under way on one connection; 0: one, after which it is closed. */
-const ONE_AT_A_TIME = 1;
-const NO_KEEP_ALIVE = 0;
-
-type PoolConfig = Pick<Config, 'CELL_CONNECT_TIMEOUT_MS' | 'CELL_TIMEOUT_MS'>;
-
-/** `kept`: connections that are used again and again · `fresh`: such that carry one request each. */
-type Pools = { origin: string; kept: OriginPool; fresh: OriginPool };
+type PoolConfig = Pick<Config, 'CELL_CONNECT_TIMEOUT_MS'>;
 
 export class CellPools {
-  readonly #pools = new Map<string, Pools>();
+  readonly #pools = new Map<string, CellPool>();
   readonly #config: PoolConfig;
-  readonly #names: Names;
+  readonly #network: Network;
+  /** Those of cells that are gone, while they finish what they carry. */
+  readonly #retired = new Set<CellPool>();
 
-  constructor(config: PoolConfig, names: Names) {
+  constructor(config: PoolConfig, network: Network) {
     this.#config = config;
-    this.#names = names;
+    this.#network = network;
   }
 
   /** Opens pools for new cells; those of cells that are gone, or moved, finish what they carry and close. */
   setFleet(cells: ReadonlyMap<string, Cell>): void {
-    for (const [id, pools] of this.#pools) {
-      if (cells.get(id)?.origin === pools.origin) continue;
+    for (const [id, pool] of this.#pools) {
+      if (cells.get(id)?.origin === pool.origin) continue;
       this.#pools.delete(id);
-      for (const pool of both(pools)) pool.retire();
+      this.#retired.add(pool);
+      pool.retire(() => this.#retired.delete(pool));
     }
     for (const { id, origin } of cells.values()) {
-      if (this.#pools.has(id)) continue;
-      const [kept, fresh] = [this.#open(origin, ONE_AT_A_TIME), this.#open(origin, NO_KEEP_ALIVE)];
-      this.#pools.set(id, { origin, kept, fresh });
+      if (!this.#pools.has(id)) this.#pools.set(id, this.#open(origin));
     }
   }
 
-  of(cell: string): Pool | undefined {
-    return this.#pools.get(cell)?.kept.current;
-  }
-
-  /**
-   * For what is sent a second time: when a cell dies all of its open connections are dead, and some do not know it
-   * yet.
-   */
-  freshOf(cell: string): Pool | undefined {
-    return this.#pools.get(cell)?.fresh.current;
+  of(cell: string): CellPool | undefined {
+    return this.#pools.get(cell);
   }
 
   /**
@@ -56,34 +40,17 @@ export class CellPools {
    * again must not find that out. New requests get new connections; the old ones finish what they carry.
    */
   renew(cell: string): void {
-    this.#pools.get(cell)?.kept.renew();
+    this.#pools.get(cell)?.renew();
   }
 
-  async destroy(): Promise<void> {
-    const all = [...this.#pools.values()].flatMap(both);
-    await Promise.all(all.map((pool) => pool.destroy()));
+  destroy(): void {
+    for (const pool of [...this.#pools.values(), ...this.#retired]) pool.destroy();
     this.#pools.clear();
+    this.#retired.clear();
   }
 
   /** No limit on connections here: the lanes admit, and a request that was admitted never queues behind another. */
-  #open(origin: string, pipelining: number): OriginPool {
-    const { CELL_CONNECT_TIMEOUT_MS, CELL_TIMEOUT_MS } = this.#config;
-    const options = {
-      connections: null,
-      pipelining,
-      connect: { timeout: CELL_CONNECT_TIMEOUT_MS },
-      headersTimeout: CELL_TIMEOUT_MS,
-      bodyTimeout: CELL_TIMEOUT_MS,
-      keepAliveTimeout: LIMITS.cellIdleMs,
-      keepAliveMaxTimeout: LIMITS.cellIdleMs,
-      keepAliveTimeoutThreshold: LIMITS.cellIdleMarginMs,
-      maxHeaderSize: LIMITS.cellHeadBytes,
-      allowH2: false,
-    };
-    return new OriginPool(origin, options, this.#names);
+  #open(origin: string): CellPool {
+    return new CellPool(origin, this.#network, this.#config.CELL_CONNECT_TIMEOUT_MS);
   }
-}
-
-function both({ kept, fresh }: Pools): OriginPool[] {
-  return [kept, fresh];
 }

@@ -1,12 +1,16 @@
 // A WebSocket on its way to the cell: the upgrade is asked of the cell first, then bytes pass both ways untouched.
-import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Dispatcher, Pool } from 'undici';
-import type { Exchange, Served } from '../exchange.ts';
+import type { Served } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
-import { responseHeaders } from './headers.ts';
-import { Attempt, rawFields, type AttemptEvents } from './attempt.ts';
+import { Attempt, type AttemptEvents } from './attempt.ts';
+import type { Delivery } from './delivery.ts';
+import { answerFields } from './headers.ts';
 import { OpenTunnel } from './open-tunnel.ts';
+import type { AnswerHead } from './wire/answer-head.ts';
+import type { CellConnection } from './wire/cell-connection.ts';
+
+const FRAMING = 'connection: Upgrade\r\nupgrade: websocket\r\n';
 
 /**
  * Asks the cell for the upgrade and, on its 101, joins the two sockets. Anything but a 101 is the answer to the
@@ -19,42 +23,32 @@ export class TunnelAttempt extends Attempt {
 
   /** `idleMs`: how long an open tunnel may be silent, 0 for ever. */
   constructor(
-    exchange: Exchange,
+    delivery: Delivery,
     served: Served,
     deadline: number,
     events: AttemptEvents,
     { early, idleMs }: { early: EarlyBytes; idleMs: number },
   ) {
-    super(exchange, served, deadline, events);
+    super(delivery, served, deadline, events);
     this.#early = early;
     this.#idleMs = idleMs;
   }
 
-  open(pool: Pool): void {
-    this.dispatch(pool, {
-      path: this.exchange.head.target,
-      method: 'GET',
-      headers: this.headers(),
-      upgrade: 'websocket',
-      headersTimeout: this.exchange.timeoutMs,
-    });
+  open(connection: CellConnection, host: string): void {
+    this.send(connection, { framing: FRAMING, host, chunked: false, upgrade: true }, null);
   }
 
-  onRequestUpgrade(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _: IncomingHttpHeaders,
-    cellSocket: Duplex,
-  ): void {
+  override onSwitched(head: AnswerHead, cellSocket: Socket, rest: Buffer): void {
     const { client, requestId } = this.exchange;
     const clientSocket = client.socket;
     if (clientSocket === null || clientSocket.destroyed) {
       cellSocket.destroy();
       return;
     }
-    this.finishOpen(status);
-    const headers = responseHeaders(rawFields(controller.rawHeaders), this.served.cell, requestId);
+    this.finishOpen(head.status);
+    const headers = answerFields(head, this.served.cell, requestId);
     clientSocket.write(switchingProtocols(headers), 'latin1');
+    if (rest.length > 0) cellSocket.unshift(rest);
     const tunnel = new OpenTunnel(clientSocket, cellSocket, this.#idleMs, this.#early.take());
     this.streams((code, lingerMs) => tunnel.end(code, lingerMs));
   }

@@ -7,6 +7,9 @@ import type { Exchange } from '../exchange.ts';
 import { hasBody } from '../forward/body-source.ts';
 import { resetSocket } from './raw-sockets.ts';
 
+/** Up to this the last of a body is written as a string. */
+const JOINED_MOST_BYTES = 16_384;
+
 export class Http1Client implements Client {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -92,12 +95,15 @@ export class Http1Client implements Client {
     this.#response.flushHeaders();
   }
 
-  write(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
+  write(part: Buffer): boolean {
+    return this.#response.write(Buffer.from(part));
   }
 
   end(last?: Buffer | string): void {
-    this.#response.end(last);
+    // As a string it goes with the head in one write, and needs no other copy.
+    if (typeof last !== 'string' && last !== undefined && last.length <= JOINED_MOST_BYTES) {
+      this.#response.end(last.toString('latin1'), 'latin1');
+    } else this.#response.end(typeof last === 'object' ? Buffer.from(last) : last);
   }
 
   closeAfterwards(): void {

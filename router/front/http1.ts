@@ -165,7 +165,7 @@ export class Http1Front {
     if (this.#newest.get(socket)?.keepsConnection === false) return null;
     // Node's parser drops what came in one piece behind an upgrade that is ignored: it would go on amid something.
     if (this.#gate.draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    const head = readHead(request, target, this.#config.TRUSTED_PROXIES, this.#secure !== null);
+    const head = readHead(request, target, this.#config.TRUSTED_PROXIES);
     const client = new Http1Client(request, response, kind === 'tunnel');
     this.#newest.set(socket, client);
     this.#open.add(client);

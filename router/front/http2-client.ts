@@ -95,17 +95,18 @@ export class Http2Client implements Client {
     this.#sendHead(false);
   }
 
-  write(chunk: Buffer): boolean {
+  write(part: Buffer): boolean {
     if (!this.#takesMore()) return true;
     this.#sendHead(false);
-    this.#written += chunk.length;
-    return this.#stream.write(chunk);
+    this.#written += part.length;
+    // It goes later, when the client's window allows.
+    return this.#stream.write(Buffer.from(part));
   }
 
   end(last?: Buffer | string): void {
     if (this.#answered || this.gone) return;
     this.#answered = true;
-    const chunk = typeof last === 'string' ? Buffer.from(last) : last;
+    const chunk = last === undefined ? undefined : Buffer.from(last as Buffer);
     if (chunk === undefined || !this.#takesMore()) {
       // Head and end go as one frame.
       this.#sendHead(true);

@@ -7,7 +7,7 @@ import { BucketCounts, type CellBuckets } from '../count-buckets.ts';
 import { findHome } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
-import type { Names } from '../names.ts';
+import type { Network } from '../origin-pool.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cells/cell-clock.ts';
 import { Confirmations } from './confirmations.ts';
@@ -30,7 +30,7 @@ export class Monitor {
   readonly #config: Config;
   readonly #fleets: FleetHolder;
   readonly #store: Store;
-  readonly #names: Names;
+  readonly #network: Network;
   readonly #log: Logger;
   readonly #rules: Rules;
   readonly #beats: Beats;
@@ -47,18 +47,18 @@ export class Monitor {
   #inside: (cell: string) => readonly InFlight[] = () => [];
   #ready = false;
 
-  constructor(config: Config, fleets: FleetHolder, store: Store, names: Names, log: Logger) {
+  constructor(config: Config, fleets: FleetHolder, store: Store, network: Network, log: Logger) {
     this.#config = config;
     this.#fleets = fleets;
     this.#store = store;
-    this.#names = names;
+    this.#network = network;
     this.#log = log;
     this.#rules = new Rules({
       placement: fleets.active.placement,
       cellToken: config.CELL_TOKEN ?? null,
       snapshotFile: config.SNAPSHOT_FILE ?? null,
       handoverMs: config.HANDOVER_MS,
-      names,
+      network,
       log,
     });
     this.#standbys = new Standbys(this.#rules.view);
@@ -350,7 +350,7 @@ export class Monitor {
         probed: (probed: WatchedCell, result: ProbeResult) => this.#probed(probed, result),
         failsAlone: (failing: WatchedCell, tenant: string) => this.#failsAlone(failing, tenant),
       };
-      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#names, events));
+      this.#cells.set(id, new WatchedCell(id, cell.origin, this.#config, this.#network, events));
     }
     this.#beats.soon();
   }

@@ -26,17 +26,25 @@ export type RequestLine = {
   requestId: string;
 };
 
-/** Writes the request lines that `ACCESS_LOG` asks for: `errors` are refusals, 5xx, and slow ones. */
-export function accessLog(
-  log: Logger,
-  config: Pick<Config, 'ACCESS_LOG' | 'SLOW_MS'>,
-): (line: RequestLine) => void {
-  const { ACCESS_LOG, SLOW_MS } = config;
-  if (ACCESS_LOG === 'off') return () => undefined;
-  return (line) => {
-    // A stream may last for hours: what makes a request slow is the wait for the head of its answer.
-    const slow = (line.headMs ?? line.durationMs) >= SLOW_MS;
-    if (ACCESS_LOG === 'errors' && line.code === null && line.status < 500 && !slow) return;
-    log[line.status >= 500 && line.code === null ? 'warn' : 'info'](line, 'request');
-  };
+/** The request lines that `ACCESS_LOG` asks for: `errors` are refusals, 5xx, and slow ones. */
+export class AccessLog {
+  readonly #log: Logger;
+  readonly #what: Config['ACCESS_LOG'];
+  readonly #slowMs: number;
+
+  constructor(log: Logger, { ACCESS_LOG, SLOW_MS }: Pick<Config, 'ACCESS_LOG' | 'SLOW_MS'>) {
+    this.#log = log;
+    this.#what = ACCESS_LOG;
+    this.#slowMs = SLOW_MS;
+  }
+
+  /** Whether such a request gets a line. `waitMs`: how long its client waited for an answer. */
+  wants(status: number, code: string | null, waitMs: number): boolean {
+    if (this.#what !== 'errors') return this.#what === 'all';
+    return code !== null || status >= 500 || waitMs >= this.#slowMs;
+  }
+
+  write(line: RequestLine): void {
+    this.#log[line.status >= 500 && line.code === null ? 'warn' : 'info'](line, 'request');
+  }
 }

@@ -1,41 +1,23 @@
 // Every metric of the router, defined once. Labels are cells, roles, states and codes: bounded, never a tenant.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Role } from '../choose-cell.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Holds } from '../forward/holds.ts';
 import type { Standby } from '../health/cells/standbys.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Lanes } from '../lanes.ts';
 import type { RateLimits } from '../rate-limits.ts';
-import type { RefusalCode } from '../errors.ts';
+import { RequestCounts } from './request-counts.ts';
+import type { CellTls } from '../tls/cell-tls.ts';
+import type { Expiries } from '../tls/expiries.ts';
 
 /** Up to the longest hold by default, close together where handovers are. */
 const HOLD_SECONDS = [
   0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
 ];
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class Metrics {
   readonly registry = new Registry();
-  readonly #requests = new Counter({
-    name: 'cellgate_requests_total',
-    help: 'Requests answered by a cell, by the serving cell, its role and the class of the status.',
-    labelNames: ['cell', 'role', 'status_class'] as const,
-    registers: [this.registry],
-  });
-  readonly #headSeconds = new Histogram({
-    name: 'cellgate_response_head_seconds',
-    help: 'Seconds from the head of a request to the head of its answer, by the serving cell and its role.',
-    labelNames: ['cell', 'role'] as const,
-    buckets: SECONDS,
-    registers: [this.registry],
-  });
-  readonly #refusals = new Counter({
-    name: 'cellgate_refusals_total',
-    help: 'Requests that the router refused by itself, by code.',
-    labelNames: ['code'] as const,
-    registers: [this.registry],
-  });
+  readonly requests = new RequestCounts(this.registry);
   readonly #holdSeconds = new Histogram({
     name: 'cellgate_hold_seconds',
     help: 'Seconds for which a request was held, by what for: a verdict, the end of a handover, or room in a cell.',
@@ -43,27 +25,8 @@ export class Metrics {
     buckets: HOLD_SECONDS,
     registers: [this.registry],
   });
-  readonly #clientsGone = new Counter({
-    name: 'cellgate_clients_gone_total',
-    help: 'Requests whose client left before the head of an answer.',
-    registers: [this.registry],
-  });
-
   constructor() {
     collectDefaultMetrics({ register: this.registry });
-  }
-
-  countAnswer(cell: string, role: Role, status: number, headMs: number): void {
-    this.#requests.inc({ cell, role, status_class: `${Math.floor(status / 100)}xx` });
-    this.#headSeconds.observe({ cell, role }, headMs / 1000);
-  }
-
-  countRefusal(code: RefusalCode): void {
-    this.#refusals.inc({ code });
-  }
-
-  countClientGone(): void {
-    this.#clientsGone.inc();
   }
 
   /** Gauges that are read from the parts themselves, at each scrape. */
@@ -105,6 +68,34 @@ export class Metrics {
         failed.inc(clients().failedHandshakes);
       },
     });
+  }
+
+  observeTls(tls: CellTls, expiries: Expiries): void {
+    const failures: Counter<'cell' | 'reason'> = new Counter({
+      name: 'cellgate_cell_tls_failures_total',
+      help: 'Connections to a cell that failed by TLS, by why: each is an alarm.',
+      labelNames: ['cell', 'reason'],
+      registers: [this.registry],
+      collect: () => {
+        failures.reset();
+        for (const { count, ...labels } of tls.failures()) failures.inc(labels, count);
+      },
+    });
+    this.#gauge(
+      'cellgate_certificate_expiry_seconds',
+      'Seconds until a certificate ends, below 0 when it is over, by its use; cell-peer: the one that the cell showed last.',
+      ['use', 'cell'],
+      (gauge) => {
+        for (const { use, cell, seconds } of expiries.left())
+          gauge.set(cell === null ? { use } : { use, cell }, seconds);
+      },
+    );
+    this.#gauge(
+      'cellgate_cell_tls_files_refused',
+      'Whether the files of CELL_TLS_… do not fit, and what they held before goes on: 1 for long is an alarm.',
+      [],
+      (gauge) => gauge.set(tls.filesRefused ? 1 : 0),
+    );
   }
 
   #observeCells(monitor: Monitor, fleets: FleetHolder): void {

@@ -1,9 +1,22 @@
 // Identifiers of a request: `x-request-id`, and the W3C Trace Context (Recommendation, level 1).
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomFillSync, randomUUID } from 'node:crypto';
 
 /** A request ID from outside is passed on only if it is harmless in logs and headers. */
 const SANE_ID = /^[A-Za-z0-9._:/+=@-]{1,128}$/;
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?$/;
+
+/** Drawn many at a time: measured, two calls a request for a few bytes each took 5 % of its time. */
+const drawn = Buffer.alloc(4_096);
+let used = drawn.length;
+
+function randomHex(bytes: number): string {
+  if (used + bytes > drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  used += bytes;
+  return drawn.toString('hex', used - bytes, used);
+}
 
 /** The client's request ID where it is sane, else a new one (a random UUID). */
 export function requestIdFrom(offered: string | null): string {
@@ -15,10 +28,10 @@ export function requestIdFrom(offered: string | null): string {
  * `continues` says whether the client's `tracestate` still belongs to it.
  */
 export function traceparentFrom(offered: string | null): { value: string; continues: boolean } {
-  const parent = randomBytes(8).toString('hex');
+  const parent = randomHex(8);
   const match = offered === null ? null : TRACEPARENT.exec(offered);
   // Version 00 has exactly four fields; a later version may have more (section 3.2.2.1).
   const valid = match !== null && !(match[3] !== undefined && offered?.startsWith('00') === true);
   if (valid) return { value: `00-${match[1]}-${parent}-${match[2]}`, continues: true };
-  return { value: `00-${randomBytes(16).toString('hex')}-${parent}-01`, continues: false };
+  return { value: `00-${randomHex(16)}-${parent}-01`, continues: false };
 }

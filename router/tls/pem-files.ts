@@ -6,9 +6,6 @@ import { faultLine, type Fault } from '../faults.ts';
 
 export { expiresAtMs, matches } from './pem.ts';
 
-/** Logical name (the variable that names the file) → path. */
-export type PemSet = { [name: string]: string };
-
 /** File events can be missed, on mounted folders above all. */
 const POLL_MS = 30_000;
 /** Files that belong together are replaced one after the other: the look is taken when it is quiet again. */
@@ -40,8 +37,8 @@ export class PemFiles<N extends string> {
   #look: NodeJS.Timeout | null = null;
 
   /**
-   * Reads the files. `check` throws when they do not fit together. Throws `PemError` with every fault: nothing starts with
-   * files that can not be used.
+   * Reads the files. `paths`: by the variable that names each. `check` throws when they do not fit together. Throws
+   * `PemError` with every fault: nothing starts with files that can not be used.
    */
   constructor(paths: Record<N, string>, check: (content: Record<N, Buffer>) => void, log: Logger) {
     this.#names = Object.keys(paths) as N[];
@@ -68,6 +65,7 @@ export class PemFiles<N extends string> {
 
   watch(): void {
     this.unwatch();
+    if (this.#names.length === 0) return;
     this.#watchFolders();
     this.#poll = setInterval(() => {
       // A folder may have been replaced since: what was watched is gone then.

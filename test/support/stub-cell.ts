@@ -1,7 +1,9 @@
 // A cell of the tests' own: contract level 0, and whatever behaviour a test asks of it, on a real socket.
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
 import { freePort } from './ports.ts';
 
 export type SeenRequest = {
@@ -37,6 +39,8 @@ export type StubOptions = {
   port?: number;
   /** Default 127.0.0.1. */
   host?: string;
+  /** It speaks HTTPS, and shows and asks for what this says. */
+  tls?: TlsOptions;
 };
 
 /** Starts a stub. Without a handler it answers 200 with JSON that says who it is and what it was asked. */
@@ -47,14 +51,18 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
   const health = { status: 200, body: { cell: id, version: '1.0.0', status: 'ok', checks: {} } as unknown };
   const host = options.host ?? '127.0.0.1';
   const handler = options.handler ?? answerWithEcho(id, seen);
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const answer: RequestListener = (request, response) => {
     const script = scripts.get(request.url?.split('?')[0] ?? '');
     if (script !== undefined) script(request, response);
     else if (request.url === '/health') {
       response.writeHead(health.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(health.body));
     } else handler(request, response);
-  });
+  };
+  const secure = options.tls !== undefined;
+  const server: Server = secure
+    ? createSecureServer({ ...options.tls, keepAliveTimeout: 60_000 }, answer)
+    : createServer({ keepAliveTimeout: 60_000 }, answer);
   if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -78,7 +86,7 @@ export async function startStubCell(id: string, options: StubOptions = {}): Prom
   return {
     id,
     port,
-    origin: `http://${host}:${port}`,
+    origin: `${secure ? 'https' : 'http'}://${host}:${port}`,
     seen,
     sockets,
     server,

@@ -1,8 +1,8 @@
 // One probe of one cell: asks `GET /health` and says what the answer means.
 import { z } from 'zod';
 import { CellClock, steadyNow } from './cell-clock.ts';
-import type { Names } from '../../names.ts';
-import { OriginPool } from '../../origin-pool.ts';
+import { OriginPool, type Network } from '../../origin-pool.ts';
+import { tlsFailure, wordsFor } from '../../tls/failures.ts';
 import type { Evidence } from '../record.ts';
 
 /** The rules of two homes, with all the pins and moves that there can be (`PINS_MOST`, `MOVES_MOST`), take nine tenths of it. */
@@ -38,7 +38,7 @@ export class Probe {
   /** The cell's clock, as its answers show it. */
   readonly clock = new CellClock();
 
-  constructor(cell: string, origin: string, timeoutMs: number, names: Names) {
+  constructor(cell: string, origin: string, timeoutMs: number, network: Network) {
     this.#cell = cell;
     this.#timeoutMs = timeoutMs;
     const options = {
@@ -47,7 +47,7 @@ export class Probe {
       maxResponseSize: MAX_ANSWER_BYTES,
       connect: { timeout: timeoutMs },
     };
-    this.#pool = new OriginPool(origin, options, names);
+    this.#pool = new OriginPool(origin, options, network);
   }
 
   /** Answers within the time-out and never rejects. Reasons are words of this file, without addresses. */
@@ -117,6 +117,8 @@ function reasonOf(error: unknown): string {
     return 'timed out';
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return 'connection reset';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'name not found';
+  const byTls = tlsFailure(code);
+  if (byTls !== null) return wordsFor(byTls);
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'no route';
   return 'probe failed';
 }

@@ -1,7 +1,7 @@
 // One cell as this router watches it: its probes, its traffic, and what they add up to.
 import type { Config } from '../../config.ts';
 import type { CellClock } from './cell-clock.ts';
-import type { Names } from '../../names.ts';
+import type { Network } from '../../origin-pool.ts';
 import { LoneFailure } from './lone-failure.ts';
 import { Opinion, type OpinionState } from './opinion.ts';
 import { Probe, type ProbeResult } from './probe.ts';
@@ -43,13 +43,13 @@ export class WatchedCell {
   #stopped = false;
 
   /** Begins to probe at once. */
-  constructor(id: string, origin: string, config: ProbeConfig, names: Names, events: CellEvents) {
+  constructor(id: string, origin: string, config: ProbeConfig, network: Network, events: CellEvents) {
     const { PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS, FALL, RISE } = config;
     this.id = id;
     this.origin = origin;
     this.#events = events;
     this.#opinion = new Opinion(FALL, RISE);
-    const probe = new Probe(id, origin, PROBE_TIMEOUT_MS, names);
+    const probe = new Probe(id, origin, PROBE_TIMEOUT_MS, network);
     this.clock = probe.clock;
     this.#prober = new Prober(probe, PROBE_INTERVAL_MS, (result) => this.#take(result));
   }

@@ -1,8 +1,7 @@
 // The fence: brings the rule in force to both cells of a pair, so that neither serves tenants that are not its own.
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { Names } from '../../names.ts';
-import { OriginPool } from '../../origin-pool.ts';
+import { OriginPool, type Network } from '../../origin-pool.ts';
 import type { HealthRecord, Rule } from '../record.ts';
 
 const DELIVERY_TIMEOUT_MS = 1_000;
@@ -39,7 +38,7 @@ const ackAnswer = z.object({
 
 export class Fence {
   readonly #token: string | null;
-  readonly #names: Names;
+  readonly #network: Network;
   readonly #log: Logger;
   readonly #cells = new Map<string, FencedCell>();
   /** Cells that have said in a health answer that they take no rules. */
@@ -48,9 +47,9 @@ export class Fence {
   readonly #underWay = new Map<string, Promise<Ack | null>>();
 
   /** `token`: `CELL_TOKEN`; null: cells take rules from loopback peers alone. */
-  constructor(token: string | null, names: Names, log: Logger) {
+  constructor(token: string | null, network: Network, log: Logger) {
     this.#token = token;
-    this.#names = names;
+    this.#network = network;
     this.#log = log;
   }
 
@@ -64,7 +63,7 @@ export class Fence {
     }
     this.#unfenced.delete(cell);
     const fenced = this.#cells.get(cell) ?? {
-      pool: new OriginPool(origin, POOL_OPTIONS, this.#names),
+      pool: new OriginPool(origin, POOL_OPTIONS, this.#network),
       epochs: new Map<string, number>(),
     };
     fenced.epochs = new Map(Object.entries(epochs));

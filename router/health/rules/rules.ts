@@ -1,7 +1,7 @@
 // The rules in force at this router: where they come from, and whom they are told, in which order.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Names } from '../../names.ts';
+import type { Network } from '../../origin-pool.ts';
 import type { Placement } from '../../placement/placement.ts';
 import { Fence, type KnownEpochs } from './fence.ts';
 import { HandoverRules } from './handover-rules.ts';
@@ -20,7 +20,7 @@ export type RulesOptions = {
   snapshotFile: string | null;
   /** `HANDOVER_MS`. */
   handoverMs: number;
-  names: Names;
+  network: Network;
   log: Logger;
 };
 
@@ -41,10 +41,10 @@ export class Rules {
   readonly #shown: ShownRules;
 
   /** Starts with what an earlier router on this machine knew last. */
-  constructor({ placement, cellToken, snapshotFile, handoverMs, names, log }: RulesOptions) {
+  constructor({ placement, cellToken, snapshotFile, handoverMs, network, log }: RulesOptions) {
     this.#log = log;
     this.view = new HealthView(placement);
-    this.#fence = new Fence(cellToken, names, log);
+    this.#fence = new Fence(cellToken, network, log);
     this.#shown = new ShownRules(this.view);
     this.#handovers = new HandoverRules({
       fence: this.#fence,

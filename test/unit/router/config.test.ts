@@ -137,6 +137,16 @@ test('streams are ended over half of a handover at most, and over just that by d
   ]);
 });
 
+test('a client certificate is of no use without its key, nor the key without it', () => {
+  expect(linesOf({ CELL_TLS_CERT_FILE: 'a.pem', CELL_TLS_KEY_FILE: 'a.key' })).toEqual([]);
+  expect(linesOf({ CELL_TLS_CERT_FILE: 'a.pem' })).toEqual([
+    'CELL_TLS_KEY_FILE: missing (allowed: a path, as there is CELL_TLS_CERT_FILE)',
+  ]);
+  expect(linesOf({ CELL_TLS_KEY_FILE: 'a.key' })).toEqual([
+    'CELL_TLS_CERT_FILE: missing (allowed: a path, as there is CELL_TLS_KEY_FILE)',
+  ]);
+});
+
 test.each(['ROUTER_ID', 'REDIS_PREFIX'])('%s keeps to characters that are harmless everywhere', (name) => {
   expect(linesOf({ [name]: 'eu-1:router_2.a' })).toEqual([]);
   for (const value of ['a b', 'a\nb', 'ä', '{x}', '*', 'x'.repeat(129)]) {

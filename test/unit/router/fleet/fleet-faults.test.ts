@@ -91,14 +91,15 @@ test.each(['.inf', '-.inf', '.nan'])('a weight of %s is refused', (weight) => {
 
 test.each([0, 65_536, 99_999])('port %i is out of range', (port) => {
   expect(linesOf(withCellA({ origin: `http://127.0.0.1:${port}` }))).toEqual([
-    `cells.cell-a.origin: port ${port} is out of range (allowed: http://host:port, port 1–65535)`,
+    `cells.cell-a.origin: port ${port} is out of range (allowed: http://host:port or https://host:port, port 1–65535)`,
   ]);
 });
 
 test.each([
   '',
   'localhost:4101',
-  'https://localhost:4101',
+  'httpss://localhost:4101',
+  'https:/localhost:4101',
   'ftp://localhost',
   'http://',
   'http://:4101',
@@ -126,11 +127,14 @@ test('a cell without an origin is refused', () => {
   expect(placesOf({ ...PAIR, cells: { ...PAIR.cells, 'cell-a': {} } })).toEqual(['cells.cell-a.origin']);
 });
 
-test('two cells behind one address are refused, however it is written', () => {
-  expect(linesOf(withCellA({ origin: 'http://127.1:4102/' }))).toEqual([
-    'cells.cell-b.origin: the same as that of cell-a (allowed: its own)',
-  ]);
-});
+test.each(['http://127.1:4102/', 'https://127.0.0.1:4102'])(
+  'two cells behind one address are refused, however it is written: %s',
+  (origin) => {
+    expect(linesOf(withCellA({ origin }))).toEqual([
+      'cells.cell-b.origin: the same as that of cell-a (allowed: its own)',
+    ]);
+  },
+);
 
 test.each(['Cell-A', 'cell_a', '-a', 'a-', '1a', 'a.b', 'a b', 'ä', 'a'.repeat(64), ''])(
   '"%s" is no name for a cell',

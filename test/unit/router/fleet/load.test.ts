@@ -108,6 +108,8 @@ test('an origin is normalised', () => {
     ['http://localhost', 'http://localhost'],
     ['http://localhost:80', 'http://localhost'],
     ['http://[::1]:04101', 'http://[::1]:4101'],
+    ['https://LOCALHOST:443/', 'https://localhost'],
+    ['https://localhost:80', 'https://localhost:80'],
   ]) {
     expect(fleetFrom(withCellA({ origin: written })).cells.get('cell-a')?.origin).toBe(origin);
   }

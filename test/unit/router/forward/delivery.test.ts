@@ -1,6 +1,6 @@
 // What may be sent again: by method, by how often it was written, and by what its cell can bear.
 import { expect, test } from 'vitest';
-import { Delivery, RetryBudget } from '../../../../router/forward/delivery.ts';
+import { Delivery, RetryBudget, type DeliverySteps } from '../../../../router/forward/delivery.ts';
 import type { BodySource } from '../../../../router/forward/body-source.ts';
 import type { Exchange } from '../../../../router/exchange.ts';
 import { EarlyBytes } from '../../../../router/forward/tunnel.ts';
@@ -10,12 +10,14 @@ function delivery(
   method = 'GET',
   body: Pick<BodySource, 'replayable'> | null = null,
   tunnel = false,
+  left: DeliverySteps['left'] = () => undefined,
 ): Delivery {
   const exchange = { head: headOf({ method }) } as Exchange;
   const early = tunnel ? new EarlyBytes(null, Buffer.alloc(0)) : null;
   return new Delivery(exchange, 'cell-a', early, body as BodySource | null, {
     place: () => true,
     giveUp: () => undefined,
+    left,
   });
 }
 
@@ -75,10 +77,10 @@ test('whoever waits until it is out is told once', () => {
 });
 
 test('leaving twice is leaving once, and giving a retry back twice gives back one', () => {
-  const one = delivery();
   let left = 0;
   let returned = 0;
-  one.entered(() => (left += 1));
+  const one = delivery('GET', null, false, () => (left += 1));
+  one.entered({ cell: 'cell-a', role: 'home', stream: false });
   one.retrying(() => (returned += 1));
   for (const _ of [1, 2]) {
     one.leave();

@@ -1,7 +1,14 @@
 // What an error between the router and a cell means, in words that name no address.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BodyTooLarge, cellFailure } from '../../../../router/forward/failure.ts';
+import {
+  AnswerTimeout,
+  BodyTooLarge,
+  cellFailure,
+  ConnectionClosed,
+  ConnectTimeout,
+} from '../../../../router/forward/failure.ts';
+import { MalformedAnswer } from '../../../../router/forward/wire/answer-head.ts';
 
 function error(code: string): Error {
   return Object.assign(new Error(`connect ${code} 10.0.0.9:4101`), { code });
@@ -9,23 +16,29 @@ function error(code: string): Error {
 
 test.each([
   ['ECONNREFUSED', 'cell-connection-failed', 'no-connection'],
-  ['UND_ERR_CONNECT_TIMEOUT', 'cell-connection-failed', 'no-connection'],
   ['ETIMEDOUT', 'cell-connection-failed', 'no-connection'],
   ['EHOSTUNREACH', 'cell-connection-failed', 'no-connection'],
   ['ENOTFOUND', 'cell-connection-failed', 'no-connection'],
   ['ECONNRESET', 'cell-connection-failed', 'reset'],
   ['EPIPE', 'cell-connection-failed', 'reset'],
-  ['UND_ERR_SOCKET', 'cell-connection-failed', 'reset'],
-  ['UND_ERR_HEADERS_TIMEOUT', 'cell-timeout', 'answer'],
-  ['UND_ERR_BODY_TIMEOUT', 'cell-timeout', 'answer'],
-  ['HPE_INVALID_CONSTANT', 'cell-bad-response', 'answer'],
-  ['UND_ERR_HEADERS_OVERFLOW', 'cell-bad-response', 'answer'],
-  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'cell-bad-response', 'answer'],
-  ['UND_ERR_INVALID_ARG', 'bad-request', 'none'],
-  ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'bad-request', 'none'],
+  ['CERT_HAS_EXPIRED', 'cell-connection-failed', 'no-connection'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'cell-connection-failed', 'no-connection'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'cell-connection-failed', 'no-connection'],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'cell-connection-failed', 'no-connection'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'cell-connection-failed', 'reset'],
+  ['ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'cell-connection-failed', 'reset'],
   ['ESOMETHING', 'cell-connection-failed', 'reset'],
 ])('%s is %s, and says of the cell: %s', (code, refusal, blame) => {
   expect(cellFailure(error(code))).toMatchObject({ code: refusal, blame });
+});
+
+test.each([
+  [new ConnectTimeout(), 'cell-connection-failed', 'no-connection'],
+  [new ConnectionClosed(), 'cell-connection-failed', 'reset'],
+  [new AnswerTimeout(), 'cell-timeout', 'answer'],
+  [new MalformedAnswer(), 'cell-bad-response', 'answer'],
+])('%s is %s, and says of the cell: %s', (failure, refusal, blame) => {
+  expect(cellFailure(failure)).toMatchObject({ code: refusal, blame });
 });
 
 test('a body that is too long is nobody’s fault but the client’s', () => {

@@ -46,6 +46,7 @@ function delivery(tenant: string | null, cell: string | null): Delivery {
   const one = new Delivery(exchange as unknown as Exchange, 'cell-a', null, null, {
     place: () => true,
     giveUp: () => undefined,
+    left: () => undefined,
   });
   if (cell !== null) one.attempt = { served: { cell }, over: false } as unknown as Attempt;
   return one;

@@ -53,6 +53,7 @@ function delivery(tenant: string, waits: Waits): { one: Delivery; told: Told } {
   const one: Delivery = new Delivery(exchange, 'cell-a', null, null, {
     place: () => false,
     giveUp: () => waits.giveUp(one),
+    left: () => undefined,
   });
   return { one, told };
 }

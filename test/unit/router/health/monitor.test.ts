@@ -11,12 +11,12 @@ import { FleetHolder } from '../../../../router/fleet/holder.ts';
 import { closing } from '../../../../router/health/verdicts/handover.ts';
 import { createInProcessStore } from '../../../../router/health/in-process/in-process-store.ts';
 import { Monitor } from '../../../../router/health/monitor.ts';
-import { Names } from '../../../../router/names.ts';
 import { StoreUnavailable, type Beat, type Store } from '../../../../router/health/store.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
 import { startStubCell, type StubCell } from '../../../support/stub-cell.ts';
 import { homesOf, machineOf } from '../../../support/machine.ts';
 import { until } from '../../../support/wait.ts';
+import { plainNetwork } from '../../../support/network.ts';
 
 const SILENT = pino({ level: 'silent' });
 
@@ -54,7 +54,7 @@ async function watching(
     MIN_DWELL_MS: '0',
   };
   const config = readConfig({ ...quick, ROUTER_ID: 'router-1', ...env });
-  const monitor = new Monitor(config, fleets, store, new Names(config.DNS_TTL_MS), SILENT);
+  const monitor = new Monitor(config, fleets, store, plainNetwork(), SILENT);
   // No requests pass here: nothing is ever inside a cell.
   monitor.onRecords((records) => {
     for (const { home, epoch, phase } of records) if (phase === 'closing') monitor.confirmHeld(home, epoch);

@@ -4,8 +4,8 @@ import { PINS_MOST } from '../../../../router/health/verdicts/change.ts';
 import { MOVES_MOST } from '../../../../router/health/verdicts/moved.ts';
 import { Probe } from '../../../../router/health/cells/probe.ts';
 import { initialRecord } from '../../../../router/health/record.ts';
-import { Names } from '../../../../router/names.ts';
 import { startStubCell } from '../../../support/stub-cell.ts';
+import { plainNetwork } from '../../../support/network.ts';
 
 const MOST_BYTES = 1_048_576;
 
@@ -37,7 +37,7 @@ test.each([
   // Cells may write their JSON with spaces.
   const spaced = JSON.stringify(cell.health.body, null, 1).replaceAll(/\n */g, ' ');
   expect(Buffer.byteLength(spaced)).toBeLessThan(MOST_BYTES);
-  const probe = new Probe('cell-a', cell.origin, 10_000, new Names(30_000));
+  const probe = new Probe('cell-a', cell.origin, 10_000, plainNetwork());
   onTestFinished(async () => await probe.close());
   expect(await probe.ask()).toMatchObject({ ok: true, told: { rules } });
 });

@@ -2,16 +2,16 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Probe, type ProbeResult } from '../../../../../router/health/cells/probe.ts';
-import { Names } from '../../../../../router/names.ts';
 import { freePort } from '../../../../support/ports.ts';
 import { startStubCell, type StubCell } from '../../../../support/stub-cell.ts';
+import { plainNetwork } from '../../../../support/network.ts';
 
 /** Long enough for a busy machine; nothing here waits for it but the tests of silence. */
 const PATIENT_MS = 10_000;
 const IMPATIENT_MS = 50;
 
 async function asked(origin: string, timeoutMs = PATIENT_MS): Promise<ProbeResult> {
-  const probe = new Probe('cell-a', origin, timeoutMs, new Names(30_000));
+  const probe = new Probe('cell-a', origin, timeoutMs, plainNetwork());
   try {
     return await probe.ask();
   } finally {
@@ -191,7 +191,7 @@ test('an answer without an end in sight is cut, and the cell is ill', async () =
 });
 
 test('a probe that is closed while it asks answers all the same', async () => {
-  const probe = new Probe('cell-a', await rawCell(null), PATIENT_MS, new Names(30_000));
+  const probe = new Probe('cell-a', await rawCell(null), PATIENT_MS, plainNetwork());
   const answer = probe.ask();
   await probe.close();
   expect(await answer).toMatchObject({ ok: false });

@@ -3,9 +3,9 @@ import type { RequestListener } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { Probe, type ProbeResult } from '../../../../../router/health/cells/probe.ts';
 import { Prober } from '../../../../../router/health/cells/prober.ts';
-import { Names } from '../../../../../router/names.ts';
 import { startStubCell, type StubCell } from '../../../../support/stub-cell.ts';
 import { until } from '../../../../support/wait.ts';
+import { plainNetwork } from '../../../../support/network.ts';
 
 const NEVER_MS = 86_400_000;
 
@@ -17,7 +17,7 @@ async function stub(): Promise<StubCell> {
 
 function probing(cell: StubCell, intervalMs: number) {
   const results: ProbeResult[] = [];
-  const probe = new Probe('cell-a', cell.origin, 10_000, new Names(30_000));
+  const probe = new Probe('cell-a', cell.origin, 10_000, plainNetwork());
   const prober = new Prober(probe, intervalMs, (result) => results.push(result));
   onTestFinished(async () => await prober.stop());
   return { prober, results };

@@ -4,11 +4,11 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { Fence } from '../../../../../router/health/rules/fence.ts';
 import { initialRecord } from '../../../../../router/health/record.ts';
-import { Names } from '../../../../../router/names.ts';
 import { startFencedCell, type FencedCell } from '../../../../support/fenced-cell.ts';
 import { awayRecord } from '../../../../support/machine.ts';
 import { freePort } from '../../../../support/ports.ts';
 import { until } from '../../../../support/wait.ts';
+import { plainNetwork } from '../../../../support/network.ts';
 
 const TOKEN = 'a-secret-of-cells';
 const AWAY = awayRecord('cell-a', 'cell-b', 4);
@@ -18,7 +18,7 @@ type Line = { level: number; msg: string; status?: number };
 function fenceOf(token: string | null = TOKEN): { fence: Fence; lines: Line[] } {
   const lines: Line[] = [];
   const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(JSON.parse(line) as Line) });
-  const fence = new Fence(token, new Names(30_000), log);
+  const fence = new Fence(token, plainNetwork(), log);
   onTestFinished(async () => {
     await fence.close();
     expect(JSON.stringify(lines)).not.toContain(TOKEN);

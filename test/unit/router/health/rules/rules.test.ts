@@ -7,11 +7,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { closing, opened, undone } from '../../../../../router/health/verdicts/handover.ts';
 import { initialRecord, type HealthRecord } from '../../../../../router/health/record.ts';
 import { Rules } from '../../../../../router/health/rules/rules.ts';
-import { Names } from '../../../../../router/names.ts';
 import { startFencedCell, type FencedCell } from '../../../../support/fenced-cell.ts';
 import { awayRecord } from '../../../../support/machine.ts';
 import { until } from '../../../../support/wait.ts';
 import { fleetFrom } from '../../fleet/fleets.ts';
+import { plainNetwork } from '../../../../support/network.ts';
 
 const HOMES = ['cell-a', 'cell-b', 'cell-c'];
 const origins = HOMES.map((id, i) => [id, { origin: `http://127.0.0.1:${4101 + i}` }] as const);
@@ -30,7 +30,7 @@ function rulesHere(snapshotFile: string | null = null): { rules: Rules; told: He
     cellToken: null,
     snapshotFile,
     handoverMs: 2_000,
-    names: new Names(30_000),
+    network: plainNetwork(),
     log,
   });
   const told: HealthRecord[] = [];

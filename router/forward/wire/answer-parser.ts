@@ -1,0 +1,188 @@
+// Reads the answers on one connection to a cell, piece by piece, and tells where each begins and ends (RFC 9112). Pure.
+import { LIMITS } from '../../limits.ts';
+import { isBadBeginning, MalformedAnswer, readAnswerHead, type AnswerHead } from './answer-head.ts';
+
+/** Bytes are lent: they are others' when the call is over. */
+export interface AnswerEvents {
+  onHead(head: AnswerHead): void;
+  onPart(bytes: Buffer): void;
+  /** The answer is whole, with this as the last of it. */
+  onWhole(last: Buffer | null): void;
+  /** The connection has left HTTP with a 101: what follows is `rest`. */
+  onSwitched(head: AnswerHead, rest: Buffer): void;
+}
+
+/** What the request was: it says whether its answer has a body, and whether it may leave HTTP. */
+export type Asked = { method: string; upgrade: boolean };
+
+/** Where the next byte belongs to. `idle`: to nothing, no answer is awaited. */
+type Place = 'idle' | 'head' | 'body' | 'size' | 'chunk' | 'behind' | 'trailers' | 'endless';
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const LF = 0x0a;
+const CHUNK_SIZE = /^([0-9a-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r$/i;
+/** A chunk's size with its extensions, and all trailers, which end here. */
+const LINE_MOST_BYTES = 1_024;
+const TRAILERS_MOST_BYTES = 16_384;
+
+export class AnswerParser {
+  readonly #events: AnswerEvents;
+  #asked: Asked = { method: 'GET', upgrade: false };
+  #place: Place = 'idle';
+  /** The beginning of a head whose end has not come yet. */
+  #held: Buffer | null = null;
+  /** The beginning of a line among chunks. */
+  #line = '';
+  #trailersBytes = 0;
+  /** What is still to come of a body, or of a chunk. */
+  #leftBytes = 0;
+  #stopped = false;
+
+  constructor(events: AnswerEvents) {
+    this.#events = events;
+  }
+
+  /** Whether no answer is awaited, or under way. */
+  get idle(): boolean {
+    return this.#place === 'idle';
+  }
+
+  /** A request is being sent: its answer comes next. */
+  begin(asked: Asked): void {
+    this.#asked = asked;
+    this.#place = 'head';
+  }
+
+  /** Nothing more is told, of what was fed already neither. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Reads `bytes` from `from` up to `to`. False: there were some that belong to no answer. Throws `MalformedAnswer`. */
+  feed(bytes: Buffer, from: number, to: number): boolean {
+    let at = from;
+    while (at < to && !this.#stopped) {
+      if (this.#place === 'idle') return false;
+      at = this.#read(bytes, at, to);
+    }
+    return true;
+  }
+
+  /** The cell has ended the connection. True: that was the end of an answer. */
+  end(): boolean {
+    if (this.#place !== 'endless') return false;
+    this.#whole(null);
+    return true;
+  }
+
+  /** Reads on in the place that it is in; answers how far it came. */
+  #read(bytes: Buffer, at: number, to: number): number {
+    switch (this.#place) {
+      case 'head':
+        return this.#readHead(bytes, at, to);
+      case 'body':
+        return this.#readBody(bytes, at, to);
+      case 'chunk':
+        return this.#readChunk(bytes, at, to);
+      case 'endless':
+        this.#events.onPart(bytes.subarray(at, to));
+        return to;
+      default:
+        return this.#readLine(bytes, at, to);
+    }
+  }
+
+  #readHead(bytes: Buffer, at: number, to: number): number {
+    const held = this.#held;
+    const all = held === null ? bytes : Buffer.concat([held, bytes.subarray(at, to)]);
+    const [from, until] = held === null ? [at, to] : [0, all.length];
+    const end = all.indexOf(HEAD_END, from);
+    const whole = end !== -1 && end + HEAD_END.length <= until;
+    if ((whole ? end : until) - from > LIMITS.cellHeadBytes) throw new MalformedAnswer();
+    if (!whole) {
+      if (isBadBeginning(all.toString('latin1', from, until))) throw new MalformedAnswer();
+      this.#held = Buffer.from(all.subarray(from, until));
+      return to;
+    }
+    this.#held = null;
+    const next = at + end + HEAD_END.length - from - (held?.length ?? 0);
+    return this.#begun(readAnswerHead(all.toString('latin1', from, end)), bytes, next, to);
+  }
+
+  /** Answers where the body begins; behind a 101 everything is `rest`. */
+  #begun(head: AnswerHead, bytes: Buffer, next: number, to: number): number {
+    const { status, length, chunked } = head;
+    if (status === 101) {
+      if (!this.#asked.upgrade) throw new MalformedAnswer();
+      this.#stopped = true;
+      this.#events.onSwitched(head, bytes.subarray(next, to));
+      return to;
+    }
+    // Interim answers (100, 103) end here: an HTTP/1.0 client could take one for the answer itself.
+    if (status < 200) return next;
+    const bodyless = this.#asked.method === 'HEAD' || status === 204 || status === 304;
+    this.#leftBytes = length ?? 0;
+    if (bodyless || length === 0) this.#place = 'idle';
+    else if (chunked) this.#place = 'size';
+    else this.#place = length === null ? 'endless' : 'body';
+    this.#events.onHead(head);
+    if (this.#place === 'idle' && !this.#stopped) this.#whole(null);
+    return next;
+  }
+
+  #readBody(bytes: Buffer, at: number, to: number): number {
+    const end = Math.min(to, at + this.#leftBytes);
+    this.#leftBytes -= end - at;
+    const part = bytes.subarray(at, end);
+    if (this.#leftBytes > 0) this.#events.onPart(part);
+    else this.#whole(part);
+    return end;
+  }
+
+  #readChunk(bytes: Buffer, at: number, to: number): number {
+    const end = Math.min(to, at + this.#leftBytes);
+    this.#leftBytes -= end - at;
+    if (this.#leftBytes === 0) this.#place = 'behind';
+    this.#events.onPart(bytes.subarray(at, end));
+    return end;
+  }
+
+  #readLine(bytes: Buffer, at: number, to: number): number {
+    const end = bytes.indexOf(LF, at);
+    const whole = end !== -1 && end < to;
+    this.#line += bytes.toString('latin1', at, whole ? end : to);
+    if (this.#line.length > LINE_MOST_BYTES) throw new MalformedAnswer();
+    if (!whole) return to;
+    const line = this.#line;
+    this.#line = '';
+    if (this.#place === 'size') this.#takeSize(line);
+    else if (this.#place === 'behind') this.#takeEndOfChunk(line);
+    else this.#takeTrailer(line);
+    return end + 1;
+  }
+
+  #takeSize(line: string): void {
+    const size = CHUNK_SIZE.exec(line)?.[1];
+    if (size === undefined) throw new MalformedAnswer();
+    this.#leftBytes = Number.parseInt(size, 16);
+    this.#trailersBytes = 0;
+    this.#place = this.#leftBytes === 0 ? 'trailers' : 'chunk';
+  }
+
+  #takeEndOfChunk(line: string): void {
+    if (line !== '\r') throw new MalformedAnswer();
+    this.#place = 'size';
+  }
+
+  /** Trailers are not passed on, and so need not be understood. */
+  #takeTrailer(line: string): void {
+    this.#trailersBytes += line.length;
+    if (!line.endsWith('\r') || this.#trailersBytes > TRAILERS_MOST_BYTES) throw new MalformedAnswer();
+    if (line === '\r') this.#whole(null);
+  }
+
+  #whole(last: Buffer | null): void {
+    this.#place = 'idle';
+    this.#events.onWhole(last);
+  }
+}

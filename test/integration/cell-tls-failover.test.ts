@@ -1,0 +1,56 @@
+// A cell that nobody can trust is a cell that nobody can reach: its tenants fail over; but never all of a fleet's.
+import { copyFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeAuthority, pemFolder } from '../support/certificates.ts';
+import { routed } from '../support/routed.ts';
+import { nowShows, startTlsCell } from '../support/tls-cell.ts';
+import { until } from '../support/wait.ts';
+
+test('the tenants of a cell whose certificate ended are served by its neighbour until it has another', async () => {
+  const authority = makeAuthority(pemFolder());
+  const [sound, over] = [authority.issue('sound'), authority.issue('over', { days: -1 })];
+  const [a, b] = [await startTlsCell('cell-a', sound), await startTlsCell('cell-b', sound)];
+  const { send, opinionOf, explain, router } = await routed([a, b], {
+    CELL_TLS_CA_FILE: authority.certificate,
+  });
+  await until('it serves', async () => (await send('acme')).headers['x-cell-id'] === 'cell-a');
+  nowShows(a, over);
+  for (const socket of a.sockets) socket.destroy();
+  await until('the neighbour serves', async () => (await send('acme')).headers['x-cell-id'] === 'cell-b');
+  expect(await opinionOf('cell-a')).toBe('down');
+  expect(router.logs.find(({ opinion }) => opinion === 'down')).toMatchObject({
+    cell: 'cell-a',
+    reason: 'certificate expired',
+  });
+  nowShows(a, sound);
+  await until('its tenants are home', async () => (await explain('acme')).cell === 'cell-a');
+  expect((await send('acme')).headers['x-cell-id']).toBe('cell-a');
+});
+
+test('an authority that trusts no cell at all moves one home at most, and its return mends everything', async () => {
+  const folder = pemFolder();
+  const [right, wrong] = [makeAuthority(folder, 'right'), makeAuthority(folder, 'wrong')];
+  const trusted = join(folder, 'trusted.pem');
+  const trust = (path: string): void => {
+    copyFileSync(path, `${trusted}.new`);
+    renameSync(`${trusted}.new`, trusted);
+  };
+  trust(right.certificate);
+  const shown = right.issue('cells');
+  const names = ['cell-a', 'cell-b', 'cell-c', 'cell-d'];
+  const cells = await Promise.all(names.map((name) => startTlsCell(name, shown)));
+  const { send, opinionOf, gauge } = await routed(cells, { CELL_TLS_CA_FILE: trusted });
+  const opinions = async (): Promise<Set<string>> => new Set(await Promise.all(names.map(opinionOf)));
+  await until('all are up', async () => [...(await opinions())].join(' ') === 'up');
+  trust(wrong.certificate);
+  await until('all are down', async () => [...(await opinions())].join(' ') === 'down');
+  await until('a failover is held back', async () => (await gauge('cellgate_failover_held')) >= 3);
+  expect(await gauge('cellgate_home_state', { state: 'failed-over' })).toBeLessThanOrEqual(1);
+  expect((await send('bolt')).status).toBeGreaterThanOrEqual(500);
+  trust(right.certificate);
+  await until('all are up again', async () => [...(await opinions())].join(' ') === 'up');
+  for (const tenant of ['acme', 'bolt'])
+    await until('it is served', async () => (await send(tenant)).status === 200);
+  await until('all are home', async () => (await gauge('cellgate_home_state', { state: 'serving' })) === 4);
+});
