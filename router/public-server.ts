@@ -13,6 +13,7 @@ import { Http2Front } from './front/http2.ts';
 import { SecureServer } from './front/secure-server.ts';
 import { PaceKeeper } from './pace.ts';
 import type { RequestHead } from './request-head.ts';
+import type { ClientCounts } from './telemetry/metrics.ts';
 import type { Expiries } from './tls/expiries.ts';
 
 export class PublicServer implements Gate {
@@ -48,12 +49,13 @@ export class PublicServer implements Gate {
     return await this.#http1.listen();
   }
 
-  /** Clients' connections: open now, those of them that speak HTTP/2, and TLS handshakes that came to nothing. */
-  get clients(): { connections: number; http2: number; failedHandshakes: number } {
+  /** What its metrics are read from. */
+  get clients(): ClientCounts {
     return {
       connections: this.#connections.count,
       http2: this.#http2.connections,
       failedHandshakes: this.#secure?.failures ?? 0,
+      filesRefused: this.#secure?.filesRefused ?? false,
     };
   }
 

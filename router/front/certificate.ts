@@ -40,6 +40,11 @@ export class PublicCertificate {
     this.#tellExpiry();
   }
 
+  /** Whether the files on disk do not fit, and older ones go on. */
+  get refused(): boolean {
+    return this.#files.refused;
+  }
+
   /** What a TLS server is made of. */
   get context(): SecureContextOptions {
     return contextOf(this.#files.content);

@@ -82,6 +82,8 @@ export class Http2Connection {
       if (!client.complete && nowMs - client.openedAtMs >= LIMITS.requestMs) giveUp(client);
     }
     if (this.#clients.size > 0) return;
+    // Node ends the socket of a session that broke a rule, but waits until its client has read the reason.
+    if (this.#session.destroyed) this.#leavingSinceMs ??= nowMs;
     const idleMs = this.#used ? LIMITS.idleMs : LIMITS.headMs;
     if (this.#leavingSinceMs === null) {
       if (nowMs - this.#quietSinceMs >= idleMs) this.leave();

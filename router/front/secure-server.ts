@@ -29,6 +29,11 @@ export class SecureServer {
     return this.#failures;
   }
 
+  /** Whether the files of its certificate do not fit any more, and older ones go on. */
+  get filesRefused(): boolean {
+    return this.#certificate.refused;
+  }
+
   /** A server whose HTTP/1 is Node's own, with its limits (`options`). */
   create(options: ServerOptions, handler: RequestListener): Server {
     const server = createServer(

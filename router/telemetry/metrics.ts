@@ -15,6 +15,14 @@ const HOLD_SECONDS = [
   0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
 ];
 
+/** What the public listener counts: connections now, those of them that speak HTTP/2, handshakes that came to nothing. */
+export type ClientCounts = {
+  connections: number;
+  http2: number;
+  failedHandshakes: number;
+  filesRefused: boolean;
+};
+
 export class Metrics {
   readonly registry = new Registry();
   readonly requests = new RequestCounts(this.registry);
@@ -49,7 +57,7 @@ export class Metrics {
   }
 
   /** `clients` answers what the public listener counts. */
-  observeClients(clients: () => { connections: number; http2: number; failedHandshakes: number }): void {
+  observeClients(clients: () => ClientCounts): void {
     this.#gauge(
       'cellgate_client_connections',
       'Open connections of clients to the public listener.',
@@ -58,6 +66,12 @@ export class Metrics {
     );
     this.#gauge('cellgate_client_http2_connections', 'Those of them that speak HTTP/2.', [], (gauge) =>
       gauge.set(clients().http2),
+    );
+    this.#gauge(
+      'cellgate_client_tls_files_refused',
+      'Whether TLS_CERT_FILE and TLS_KEY_FILE do not fit any more, and older ones go on: an alarm.',
+      [],
+      (gauge) => gauge.set(clients().filesRefused ? 1 : 0),
     );
     const failed: Counter = new Counter({
       name: 'cellgate_client_handshakes_failed_total',

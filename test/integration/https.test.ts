@@ -62,6 +62,14 @@ test('a request over HTTP/1.1 reaches its cell, which is told of HTTPS', async (
   client.close();
 });
 
+test('how long the certificate lives is told', async () => {
+  const seconds = sumOf(await metricsOf(router.admin), 'cellgate_certificate_expiry_seconds', {
+    use: 'public',
+  });
+  expect(seconds).toBeGreaterThan(86_400);
+  expect(seconds).toBeLessThan(3 * 86_400);
+});
+
 test('a connection carries many requests, and bodies in chunks, byte for byte', async () => {
   cell.scripts.set('/echo', (incoming, response) => void incoming.pipe(response));
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ca });
@@ -156,9 +164,28 @@ test('bytes that are neither end the connection', async () => {
   await once(socket.resume(), 'close');
 });
 
-test('a handshake that never comes is not waited for', async () => {
+test.concurrent('a handshake that never comes is not waited for', async () => {
   const socket = connectTcp(router.port, '127.0.0.1').on('error', () => undefined);
   await once(socket.resume(), 'close');
+});
+
+test.concurrent('a client that never takes its answer is reset, and keeps nothing of the cell', async () => {
+  const seen = { begun: false, left: false };
+  cell.scripts.set('/endless', (_, response) => {
+    seen.begun = true;
+    response.on('close', () => (seen.left = true));
+    const write = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(16_384)));
+      response.once('drain', write);
+    };
+    write();
+  });
+  const socket = (await shake()).on('error', () => undefined);
+  socket.pause().write(head('GET /endless'));
+  await until('the answer has begun', () => seen.begun);
+  await until('the cell is left', () => seen.left, 60_000);
+  socket.resume();
+  await until('the connection is over', () => socket.destroyed);
 });
 
 test('at a stop answers say goodbye, handshakes are cut, and the exit code is 0', async () => {
@@ -249,7 +276,9 @@ test('a new certificate is shown to who comes after it, and nobody who is there 
   expect(session.destroyed).toBe(false);
   // A file that is no certificate changes nothing.
   writeFileSync(cert, 'nothing');
-  await until('it is refused', () => second.logs.some(({ msg }) => String(msg).includes('refused')));
+  await until('it is refused', async () => {
+    return sumOf(await metricsOf(second.admin), 'cellgate_client_tls_files_refused') === 1;
+  });
   expect(await subject()).toBe('second');
   session.close();
   agent.destroy();

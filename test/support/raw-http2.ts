@@ -110,7 +110,7 @@ export async function openRawHttp2(
 /** The setting that says how much of an answer may come before its client allows more. */
 export const INITIAL_WINDOW = constants.NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
 
-export function frameOf(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+function frameOf(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUIntBE(payload.length, 0, 3);
   head.writeUInt8(type, 3);

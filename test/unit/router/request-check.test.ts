@@ -103,3 +103,25 @@ test('fields of the largest size pass, a byte more does not', () => {
     'headers-too-large',
   ]);
 });
+
+test('HTTP/2 names its host by the authority, and a Host beside it must say the same', () => {
+  expect(codeFor([], { version: '2.0' })).toBeNull();
+  expect(codeFor([['host', 'API.test']], { version: '2.0' })).toBeNull();
+  expect(codeFor([['host', 'other.test']], { version: '2.0' })).toBe('bad-request');
+  expect(codeFor([], { version: '2.0', host: '' })).toBe('bad-request');
+});
+
+test.each(['get', 'FETCH', '', 'GET /'])('over HTTP/2 the method %j is refused', (method) => {
+  expect(codeFor([], { version: '2.0', method })).toBe('bad-request');
+});
+
+test.each(['/a b', '/a\tb', '/a\r\nx: y', '/\0', '/\x7f', ''])(
+  'over HTTP/2 the target %j is refused',
+  (target) => {
+    expect(codeFor([], { version: '2.0', target })).toBe('bad-request');
+  },
+);
+
+test('over HTTP/2 no transfer coding is known', () => {
+  expect(codeFor([['transfer-encoding', 'chunked']], { version: '2.0' })).toBe('bad-request');
+});
