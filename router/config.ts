@@ -113,6 +113,7 @@ const schema = z.object({
   CELL_TLS_KEY_FILE: path.optional(),
   CELL_TOKEN: text(/^[\x21-\x7e]{1,512}$/, '1–512 printable ASCII characters').optional(),
   ADMIN_TOKEN: adminTokens.default(() => new Map()),
+  WORKERS: wholeNumber(1, 1, 64),
   DRAIN_GRACE_MS: ms(0),
   DRAIN_TIMEOUT_MS: ms(30_000),
   TRUSTED_PROXIES: cidrs.default(() => new BlockList()),

@@ -22,7 +22,7 @@ export class PublicServer implements Gate {
   readonly #streams: Streams;
   readonly #open = new Set<Exchange>();
   readonly #connections: Connections;
-  readonly #secure: SecureServer | null = null;
+  readonly #secure: SecureServer | null;
   readonly #http1: Http1Front;
   readonly #http2: Http2Front;
   readonly #pace: PaceKeeper;
@@ -36,11 +36,9 @@ export class PublicServer implements Gate {
     this.#connections = new Connections(config.MAX_CONNECTIONS);
     this.#pace = new PaceKeeper(this.#open, { streamIdleMs: config.STREAM_IDLE_MS });
     this.#http2 = new Http2Front(config, this, this.#connections);
-    const { TLS_CERT_FILE, TLS_KEY_FILE } = config;
-    if (TLS_CERT_FILE !== undefined && TLS_KEY_FILE !== undefined) {
-      const certificate = new PublicCertificate({ TLS_CERT_FILE, TLS_KEY_FILE }, expiries, log);
-      this.#secure = new SecureServer(certificate, (socket) => this.#http2.take(socket));
-    }
+    const certificate = PublicCertificate.of(config, expiries, log);
+    this.#secure =
+      certificate === null ? null : new SecureServer(certificate, (socket) => this.#http2.take(socket));
     this.#http1 = new Http1Front(config, this, this.#connections, this.#secure);
   }
 

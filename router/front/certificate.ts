@@ -2,10 +2,12 @@
 import { constants, randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { createSecureContext, type SecureContextOptions, type Server } from 'node:tls';
+import type { Config } from '../config.ts';
 import type { Expiries } from '../tls/expiries.ts';
 import { expiresAtMs, PemError, PemFiles } from '../tls/pem-files.ts';
 import { pairFaults } from '../tls/pem.ts';
 
+type PublicFiles = Pick<Config, FileName>;
 type FileName = 'TLS_CERT_FILE' | 'TLS_KEY_FILE';
 
 /**
@@ -33,8 +35,14 @@ export class PublicCertificate {
   readonly #expiries: Expiries;
   #rotation: NodeJS.Timeout | null = null;
 
-  /** Throws `PemError` when the files can not be used. */
-  constructor(paths: Record<FileName, string>, expiries: Expiries, log: Logger) {
+  /** The one that the settings name, or null. Throws `PemError` when its files can not be used. */
+  static of(config: PublicFiles, expiries: Expiries, log: Logger): PublicCertificate | null {
+    const { TLS_CERT_FILE, TLS_KEY_FILE } = config;
+    if (TLS_CERT_FILE === undefined || TLS_KEY_FILE === undefined) return null;
+    return new PublicCertificate({ TLS_CERT_FILE, TLS_KEY_FILE }, expiries, log);
+  }
+
+  private constructor(paths: Record<FileName, string>, expiries: Expiries, log: Logger) {
     this.#expiries = expiries;
     this.#files = new PemFiles(paths, check, log);
     this.#tellExpiry();

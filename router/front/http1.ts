@@ -41,8 +41,11 @@ export class Http1Front {
   readonly #secure: SecureServer | null;
   /** Sockets that left the HTTP server with an upgrade: it no longer knows them. */
   readonly #upgraded = new Set<Socket>();
-  /** The newest request of each connection: none comes after one that says goodbye. */
-  readonly #newest = new WeakMap<Socket, Http1Client>();
+  /**
+   * The newest request of each connection, while it is under way or was the last one: none comes after one that says
+   * goodbye. Others are forgotten with their end: an idle connection would keep all that belongs to a request.
+   */
+  readonly #newest = new Map<Socket, Http1Client>();
   readonly #open = new Set<Http1Client>();
 
   /** `secure`: what stands in front of it where TLS is spoken; null: nothing. */
@@ -67,7 +70,10 @@ export class Http1Front {
     const { server } = this;
     // None is left out in silence: one that was could have changed where the body ends.
     server.maxHeadersCount = 0;
-    server.on('connection', (socket) => this.#connections.opened(socket));
+    server.on('connection', (socket) => {
+      this.#connections.opened(socket);
+      socket.once('close', () => this.#newest.delete(socket));
+    });
     // It is told to go on when its body is wanted, see `Exchange.inviteBody`.
     server.on('checkContinue', (request, response) => server.emit('request', request, response));
     server.on('upgrade', (request, socket, early) => this.#serveSocket(request, socket as Socket, early));
@@ -185,7 +191,9 @@ export class Http1Front {
   #ended(client: Http1Client): void {
     const { connection } = client;
     this.#open.delete(client);
-    if (this.#newest.get(connection) === client) this.#connections.quiet(rawSocketOf(connection));
+    if (this.#newest.get(connection) !== client) return;
+    this.#connections.quiet(rawSocketOf(connection));
+    if (client.keepsConnection) this.#newest.delete(connection);
   }
 
   /** What the HTTP parser itself refuses ends here; the connection can not be trusted any further. */

@@ -309,3 +309,34 @@ test.each([
   expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(new RegExp(`^${name}: `))]);
   expect(stderr).not.toContain('PRIVATE');
 });
+
+test('with several workers both protocols are served, by all of them, and the exit code is 0', async () => {
+  const own = await startRouter(fleetOf({ 'cell-a': { origin: cell.origin } }), {
+    ...tlsEnv(issued),
+    WORKERS: '2',
+  });
+  const sessions = Array.from({ length: 6 }, () => openHttp2(own, ca));
+  const replies = await Promise.all(sessions.map((session) => askHttp2(session, '/workers')));
+  expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
+  const client = new RawClient(await shake({}, own.port));
+  client.send(head('GET /workers'));
+  expect((await client.answer()).status).toBe(200);
+  const told = await metricsOf(own.admin);
+  expect(sumOf(told, 'cellgate_client_http2_connections')).toBe(6);
+  expect(sumOf(told, 'cellgate_certificate_expiry_seconds', { use: 'public' })).toBeLessThan(3 * 86_400);
+  const goaways = Promise.all(sessions.map(async (session) => await once(session, 'goaway')));
+  own.kill('SIGTERM');
+  await goaways;
+  client.close();
+  expect(await own.exited).toBe(0);
+  await own.stop();
+});
+
+test('with several workers a wrong file is told once, and nothing starts', async () => {
+  const { code, stderr } = await runRouterToEnd(fleetOf({ 'cell-a': { origin: cell.origin } }), {
+    ...tlsEnv({ certificate: '/nowhere.pem', key: issued.key }),
+    WORKERS: '2',
+  });
+  expect([code, stderr.trim().split('\n').length]).toEqual([2, 1]);
+  expect(stderr).toMatch(/^TLS_CERT_FILE: /);
+});
