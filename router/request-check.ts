@@ -16,7 +16,7 @@ const VISIBLE = /^[\x21-\x7e\x80-\xff]+$/;
 export function objectionTo(head: RequestHead): Objection | null {
   const { rawHeaders, version } = head;
   const fields = rawHeaders.length / 2;
-  if (version !== '1.1' && version !== '1.0' && version !== '2.0')
+  if (version !== '1.1' && version !== '1.0' && version !== '2')
     return malformed('Only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here.');
   let bytes = fields * 4;
   let hosts = 0;
@@ -30,7 +30,7 @@ export function objectionTo(head: RequestHead): Objection | null {
     // Four names matter: their lengths spare most fields a lower-case copy of the name.
     if (name.length === 4 && name.toLowerCase() === 'host') {
       hosts += 1;
-      if (version === '2.0' && value.toLowerCase() !== head.host.toLowerCase())
+      if (version === '2' && value.toLowerCase() !== head.host.toLowerCase())
         objection ??= malformed('The Host is not the :authority.');
     } else if (name.length === 7) upgrades ||= name.toLowerCase() === 'upgrade';
     else if (name.length === 14) objection ??= objectionToLength(name, value);
@@ -42,7 +42,7 @@ export function objectionTo(head: RequestHead): Objection | null {
   // The parser forgives a coding that is not quite `chunked` where there is an upgrade, and takes the body for none.
   if (upgrades && coded) objection ??= malformed('An upgrade with a Transfer-Encoding.');
   // What is merely too large comes last: its connection goes on.
-  if (version === '2.0') objection ??= objectionToLine(head);
+  if (version === '2') objection ??= objectionToLine(head);
   return objection ?? objectionToHost(head, hosts) ?? objectionToSize(head.target.length, fields, bytes);
 }
 

@@ -2,7 +2,7 @@
 
 export type RequestHead = {
   method: string;
-  /** The HTTP version it came in: `1.0`, `1.1`, `2.0`. */
+  /** The HTTP version it came in: `1.0`, `1.1`, or `2`. A line of HTTP/1 that says `2.0` is not HTTP/2. */
   version: string;
   /** The request target as it came, byte for byte (as Latin-1). */
   target: string;

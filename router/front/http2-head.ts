@@ -32,7 +32,7 @@ export function readHttp2Head(fields: readonly string[], peer: Peer): RequestHea
   const queryAt = target.indexOf('?');
   return {
     method: pseudo.get(':method') ?? '',
-    version: '2.0',
+    version: '2',
     target,
     path: queryAt === -1 ? target : target.slice(0, queryAt),
     host: authority ?? host,

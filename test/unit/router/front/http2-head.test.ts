@@ -12,7 +12,7 @@ function headFor(fields: string[], pseudo: string[] = PSEUDO) {
 test('pseudo-fields become the request line and the host, and are no header fields', () => {
   expect(headFor(['x-own', '1'])).toEqual({
     method: 'GET',
-    version: '2.0',
+    version: '2',
     target: '/a?b=1',
     path: '/a',
     host: 'api.test',
