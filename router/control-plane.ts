@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { AdminServer } from './admin/admin-server.ts';
 import type { Config } from './config.ts';
 import { FleetHolder } from './fleet/holder.ts';
+import { PublicCertificate } from './front/certificate.ts';
 import { createStore } from './health/create-store.ts';
 import { LoadReports } from './health/load-reports.ts';
 import { Monitor } from './health/monitor.ts';
@@ -10,6 +11,7 @@ import type { Store } from './health/store.ts';
 import { CellNetwork } from './network.ts';
 import type { Requests } from './request-health.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Expiries } from './tls/expiries.ts';
 
 export class ControlPlane {
   readonly config: Config;
@@ -26,6 +28,8 @@ export class ControlPlane {
   constructor(config: Config, log: Logger) {
     this.config = config;
     this.log = log;
+    // Read here as well: what is wrong with it is told before any worker has begun.
+    PublicCertificate.of(config, new Expiries(), log);
     this.fleets = new FleetHolder(config.FLEET_FILE, config.FLEET_ACTIVATE_MS, log);
     this.store = createStore(config);
     this.network = new CellNetwork(config, log, this.metrics);

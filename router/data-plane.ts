@@ -34,6 +34,7 @@ export class DataPlane implements Requests {
   readonly #courier: Courier;
   readonly #server: PublicServer;
 
+  /** Throws `PemError` when the files of the public certificate can not be used. */
   constructor({ config: whole, fleets, health, network, metrics, log }: DataPlaneParts) {
     const config = partOf(whole);
     const [lanes, rates] = [this.#lanes, this.#rates];
@@ -44,12 +45,12 @@ export class DataPlane implements Requests {
     const courier = this.#courier;
     const [tokens, accessLog] = [new TokenVerifier(), new AccessLog(log, config)];
     const app = new App({ config, fleets, monitor: health, courier, rates, tokens, metrics, accessLog });
-    this.#server = new PublicServer(app, config, courier.streams);
+    this.#server = new PublicServer(app, config, courier.streams, network.expiries, log);
     metrics.observeRequests({
       lanes,
       rates,
       holds: courier.holds,
-      connections: () => this.#server.connections,
+      clients: () => this.#server.clients,
     });
     this.#share(health);
     this.#followFleet(fleets);

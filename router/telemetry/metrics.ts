@@ -15,6 +15,14 @@ const HOLD_SECONDS = [
   0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
 ];
 
+/** What the public listener counts: connections now, those of them that speak HTTP/2, handshakes that came to nothing. */
+export type ClientCounts = {
+  connections: number;
+  http2: number;
+  failedHandshakes: number;
+  filesRefused: boolean;
+};
+
 export class Metrics {
   readonly registry = new Registry();
   readonly requests = new RequestCounts(this.registry);
@@ -39,12 +47,17 @@ export class Metrics {
     );
   }
 
-  /** Those of what each process has that serves: a machine's are their sums. `connections`: open ones of clients. */
-  observeRequests(parts: { lanes: Lanes; rates: RateLimits; holds: Holds; connections: () => number }): void {
+  /** Those of what each process has that serves: a machine's are their sums. `clients`: of the public listener. */
+  observeRequests(parts: {
+    lanes: Lanes;
+    rates: RateLimits;
+    holds: Holds;
+    clients: () => ClientCounts;
+  }): void {
     this.#observeLanes(parts.lanes);
     this.#observeRates(parts.rates);
     this.#observeHolds(parts.holds);
-    this.#observeClients(parts.connections);
+    this.#observeClients(parts.clients);
   }
 
   /** Workers that serve now, how often one was replaced, and how often one was left out of a scrape. */
@@ -60,14 +73,27 @@ export class Metrics {
     );
   }
 
-  #observeClients(count: () => number): void {
+  #observeClients(clients: () => ClientCounts): void {
     this.#gauge(
       'cellgate_client_connections',
       'Open connections of clients to the public listener.',
       [],
-      (gauge) => {
-        gauge.set(count());
-      },
+      (gauge) => gauge.set(clients().connections),
+    );
+    this.#gauge('cellgate_client_http2_connections', 'Those of them that speak HTTP/2.', [], (gauge) =>
+      gauge.set(clients().http2),
+    );
+    this.#gauge(
+      'cellgate_client_tls_files_refused',
+      'Whether TLS_CERT_FILE and TLS_KEY_FILE do not fit any more, and older ones go on: an alarm.',
+      [],
+      (gauge) => gauge.set(clients().filesRefused ? 1 : 0),
+      'max',
+    );
+    this.#counter(
+      'cellgate_client_handshakes_failed_total',
+      'TLS handshakes of clients that came to nothing: no common version, plain HTTP, a client that left or took too long.',
+      () => clients().failedHandshakes,
     );
   }
 
