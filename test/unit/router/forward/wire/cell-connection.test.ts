@@ -142,7 +142,7 @@ test('a body goes as fast as the cell takes it', async () => {
   };
   await until('it takes no more', () => {
     while (feed());
-    return body.replayable === false && stream.isPaused();
+    return !body.replayable && stream.isPaused();
   });
   expect(taken * 65_536).toBeLessThan(64 * 1_048_576);
   stream.end();
@@ -204,7 +204,7 @@ test('from the last of the body the cell has all of its time, and no more', asyn
 
 test('a cell that takes nothing of a body runs out of time, though the body has not ended', async () => {
   const silence = await startSilence();
-  onTestFinished(silence.close);
+  onTestFinished(async () => await silence.close());
   const { stream, body } = bodyFrom();
   const outcome = ask(poolTo(silence.port).take(), { ...post(null), body, timeoutMs: 300 });
   const feed = setInterval(() => stream.writableLength === 0 && stream.write(Buffer.alloc(1_048_576)), 5);
@@ -235,7 +235,7 @@ test('a connection that has come about in time counts, however late this process
 
 test('a connection that does not come about runs out of time, and nothing was sent', async () => {
   const hole = await startBlackHole();
-  onTestFinished(hole.close);
+  onTestFinished(async () => await hole.close());
   const pool = poolTo(hole.port, 100);
   const outcome = await ask(pool.take()).end();
   expect(outcome.failure).toBeInstanceOf(ConnectTimeout);
@@ -398,7 +398,7 @@ test('paused it reads no more than the kernel holds, and goes on where it was', 
     if (what === 'part' && pauses) connection.pause();
   };
   ask(connection, { outcome });
-  const peer = await until('it has begun', () => outcome.body !== '' && cell.peers[0]);
+  const peer = await until('it has begun', () => (outcome.body === '' ? undefined : cell.peers[0]));
   await until('the kernel is full', async () => {
     const before = peer.socket.writableLength;
     await new Promise((resolve) => setTimeout(resolve, 100));
