@@ -56,7 +56,7 @@ export const LIMITS = {
   earlyBytes: 65_536,
   /** After one side of a tunnel has said its last, the other may finish its sentence. */
   lingerMs: 2_000,
-  /** Dead peers behind a tunnel are found by TCP keep-alive, in about this time and ten probes a second apart. */
+  /** Dead peers of tunnels, and of connections to cells, are found by TCP keep-alive: so long, and ten probes a second apart. */
   tunnelKeepAliveMs: 30_000,
   /** A tenant's share of a lane that others need too, what guests get of a cell at most, and at least. */
   tenantShare: 0.25,

@@ -1,6 +1,6 @@
 // What field names mean: judged once a name, because clients and cells send the same few again and again.
 
-/** Names are the clients' to invent: so many are remembered, of such a length, and all others judged anew each time. */
+/** Names are the clients' to invent: so many are remembered, of such a length, and longer ones judged anew each time. */
 const NAMES_MOST = 512;
 const LENGTH_MOST = 64;
 
@@ -39,7 +39,10 @@ export class NameKinds<K extends string> {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const kind = this.#judge(name.toLowerCase());
-    if (this.#known.size < NAMES_MOST && name.length <= LENGTH_MOST) this.#known.set(name, kind);
+    if (name.length > LENGTH_MOST) return kind;
+    // Whoever fills it with names of his own takes nothing away for good: those in use are soon there again.
+    if (this.#known.size >= NAMES_MOST) this.#known.clear();
+    this.#known.set(name, kind);
     return kind;
   }
 }

@@ -65,6 +65,8 @@ export class CellConnection implements AnswerEvents, BodySink {
   #awaitsHead = false;
   #clock: NodeJS.Timeout | null = null;
   #clockMs = 0;
+  /** The clock has run out, and nothing has moved since. */
+  #late = false;
   #failure: Error | null = null;
   /** Without a request since then, in `performance.now()` milliseconds. */
   freeSinceMs = 0;
@@ -75,7 +77,7 @@ export class CellConnection implements AnswerEvents, BodySink {
     const { dial, opened, connectTimeoutMs, tunnel } = options;
     this.#options = options;
     this.#socket = dial(tunnel ? null : (bytes, length) => this.#read(bytes, length));
-    this.#connectClock = setTimeout(() => this.#fail(new ConnectTimeout()), connectTimeoutMs);
+    this.#connectClock = setTimeout(this.#onConnectClock, connectTimeoutMs);
     this.#socket
       .setNoDelay(true)
       .once(opened, () => this.#opened())
@@ -166,7 +168,7 @@ export class CellConnection implements AnswerEvents, BodySink {
       if (chunked) this.#socket.write(behind, 'latin1');
       this.#socket.uncork();
     }
-    this.#clock?.refresh();
+    this.#refreshClock();
     return !this.#socket.writableNeedDrain;
   }
 
@@ -175,7 +177,7 @@ export class CellConnection implements AnswerEvents, BodySink {
     const last = (this.#head ?? '') + (this.#request?.chunked === true ? '0\r\n\r\n' : '');
     this.#head = null;
     if (last !== '') this.#socket.write(last, 'latin1');
-    this.#clock?.refresh();
+    this.#refreshClock();
   }
 
   broke(error: Error): void {
@@ -209,7 +211,7 @@ export class CellConnection implements AnswerEvents, BodySink {
   onWhole(last: Buffer | null): void {
     const sending = this.#sending;
     // An answer that came before the request was whole: the rest of it has no place on this connection.
-    const persistent = this.#persistent && !this.#bodyOpen;
+    const persistent = this.#persistent && !this.#bodyOpen && this.#socket.writableLength === 0;
     this.#forget();
     sending?.onWhole(last);
     if (!this.closed) this.#options.onFree(this, persistent);
@@ -241,16 +243,36 @@ export class CellConnection implements AnswerEvents, BodySink {
   /** One timer a connection, started again and again: most answers come in time, and then it costs next to nothing. */
   #restartClock(ms: number): void {
     if (this.#clock !== null && this.#clockMs === ms) {
-      this.#clock.refresh();
+      this.#refreshClock();
       return;
     }
     if (this.#clock !== null) clearTimeout(this.#clock);
+    this.#late = false;
     this.#clockMs = ms;
     this.#clock = setTimeout(this.#onClock, ms).unref();
   }
 
+  #refreshClock(): void {
+    this.#late = false;
+    this.#clock?.refresh();
+  }
+
+  /** What is late may be this process: whatever has come in time is read before anybody is blamed. */
   readonly #onClock = (): void => {
-    if (this.#awaitsHead) this.#fail(new AnswerTimeout());
+    this.#late = true;
+    setImmediate(this.#onLate);
+  };
+
+  readonly #onLate = (): void => {
+    if (!this.#late || !this.#awaitsHead) return;
+    // A client that takes its time with its body is not the cell's fault: its next part starts the clock again.
+    if (!this.#bodyOpen || this.#socket.writableNeedDrain) this.#fail(new AnswerTimeout());
+  };
+
+  readonly #onConnectClock = (): void => {
+    setImmediate(() => {
+      if (!this.#open && !this.closed) this.#fail(new ConnectTimeout());
+    });
   };
 
   #fail(error: Error): void {

@@ -115,7 +115,8 @@ export class CellPool {
       return true;
     };
     const onread = read === null ? {} : { onread: { buffer: READ, callback } };
-    const options = { ...this.#address, ...onread, lookup: names.lookup, keepAlive: true };
+    const keepAlive = { keepAlive: true, keepAliveInitialDelay: LIMITS.tunnelKeepAliveMs };
+    const options = { ...this.#address, ...onread, ...keepAlive, lookup: names.lookup };
     if (!this.#secure) return connect(options);
     const socket = connectSecurely({ ...tls.optionsFor(this.origin), ...options });
     tls.observe(this.origin, socket);
