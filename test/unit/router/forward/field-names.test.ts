@@ -39,7 +39,7 @@ test('a name is one of them exactly where its lower-case form is', () => {
   const names = new FieldNames(known.map((name) => [name, name] as const));
   const cased = fc
     .tuple(fc.constantFrom(...known), fc.array(fc.boolean(), { minLength: 14, maxLength: 14 }))
-    .map(([name, upper]) => [...name].map((c, i) => (upper[i] === true ? c.toUpperCase() : c)).join(''));
+    .map(([name, upper]) => Array.from(name, (c, i) => (upper[i] === true ? c.toUpperCase() : c)).join(''));
   const mutated = fc
     .tuple(cased, fc.nat(13), fc.integer({ min: 0, max: 255 }))
     .map(([name, at, code]) => name.slice(0, at) + String.fromCharCode(code) + name.slice(at + 1));
