@@ -73,6 +73,32 @@ test.each([
   await until('the cell sees its end', () => cell.peers[0]?.ended);
 });
 
+test('a connection whose end was the end of an answer carries no other one', async () => {
+  const cell = await startSaying(({ socket }) => socket.end(`${OK}\r\nx`), answerOf('second'));
+  const pool = poolTo(cell.port);
+  const [first, second] = [new Outcome(), new Outcome()];
+  const connection = pool.take();
+  first.onTold = (what) => {
+    if (what === 'whole') setImmediate(() => setImmediate(() => ask(pool.take(), { outcome: second })));
+  };
+  ask(connection, { outcome: first });
+  expect(await second.end()).toMatchObject({ body: 'second', whole: true });
+  expect([first.body, connection.closed]).toEqual(['x', true]);
+});
+
+test('a connection is not used again in the turn in which it was answered: there may be more to come', async () => {
+  const cell = await startSaying(answerOf('x'));
+  const pool = poolTo(cell.port);
+  const [connection, outcome] = [pool.take(), new Outcome()];
+  const taken: CellConnection[] = [];
+  outcome.onTold = (what) => {
+    if (what === 'whole') process.nextTick(() => taken.push(pool.take()));
+  };
+  await ask(connection, { outcome }).end();
+  await nextTurn();
+  expect([taken[0] === connection, pool.take() === connection]).toEqual([false, true]);
+});
+
 test('HTTP/1.0 with keep-alive is kept', async () => {
   const cell = await startSaying(answerOf('x', 'Connection: keep-alive').replace('1.1', '1.0'));
   const pool = poolTo(cell.port);
@@ -223,9 +249,9 @@ test('nothing is left of a pool that is gone: no socket, and no timer', async ()
   const cell = await startSaying(answerOf('x'), answerOf('x', 'Connection: close'), '', 'nonsense\r\n\r\n');
   hook.enable();
   onTestFinished(() => void hook.disable());
-  const pool = poolTo(cell.port);
+  const pool = poolTo(cell.port, 600_000);
   const outcomes: Outcome[] = [];
-  for (let i = 0; i < 4; i += 1) outcomes.push(ask(pool.take(), { timeoutMs: 60_000 + i }));
+  for (let i = 0; i < 4; i += 1) outcomes.push(ask(pool.take(), { timeoutMs: 600_000 + i }));
   const { body } = bodyFrom();
   outcomes.push(ask(pool.take(), { ...post(null), body }));
   pool.take().abort();
