@@ -4,14 +4,14 @@ import type { RefusalCode } from './errors.ts';
 import type { Exchange, ExchangeEnd } from './exchange.ts';
 import { findHome, lastKnownHome } from './find-home.ts';
 import type { Fleet, Route } from './fleet/fleet.ts';
-import type { FleetHolder } from './fleet/holder.ts';
+import type { ActiveFleet } from './fleet/holder.ts';
 import type { Courier } from './forward/courier.ts';
-import type { Monitor } from './health/monitor.ts';
 import { bucketOf } from './placement/hash.ts';
 import { objectionTo } from './request-check.ts';
 import { clientAddress } from './request-head.ts';
 import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
 import type { RateLimits } from './rate-limits.ts';
+import type { RequestHealth } from './request-health.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { AccessLog } from './telemetry/log.ts';
 import { findTenant, type TenantAnswer } from './tenant.ts';
@@ -19,8 +19,8 @@ import type { TokenVerifier } from './token.ts';
 
 export type Parts = {
   config: Config;
-  fleets: FleetHolder;
-  monitor: Monitor;
+  fleets: ActiveFleet;
+  monitor: RequestHealth;
   courier: Courier;
   rates: RateLimits;
   tokens: TokenVerifier;

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 export interface Client {
+  /** Whether its request carries a body at all. */
+  readonly hasBody: boolean;
   /** The request's body as it comes. */
   readonly body: Readable;
   /** Whether all of the request has come. */

@@ -80,6 +80,8 @@ const path = z.string().min(1, 'empty (allowed: a path)');
 const schema = z.object({
   HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('0.0.0.0'),
   PORT: port(8080),
+  TLS_CERT_FILE: z.string().optional(),
+  TLS_KEY_FILE: z.string().optional(),
   ADMIN_HOST: z.string().min(1, 'empty (allowed: a host name or address)').default('127.0.0.1'),
   ADMIN_PORT: port(9090),
   FLEET_FILE: path.default('infra/fleet.yaml'),
@@ -111,6 +113,7 @@ const schema = z.object({
   CELL_TLS_KEY_FILE: path.optional(),
   CELL_TOKEN: text(/^[\x21-\x7e]{1,512}$/, '1–512 printable ASCII characters').optional(),
   ADMIN_TOKEN: adminTokens.default(() => new Map()),
+  WORKERS: wholeNumber(1, 1, 64),
   DRAIN_GRACE_MS: ms(0),
   DRAIN_TIMEOUT_MS: ms(30_000),
   TRUSTED_PROXIES: cidrs.default(() => new BlockList()),
@@ -145,6 +148,10 @@ const settings = schema.transform((config, context) => {
       'HANDOVER_MS',
       `too long (allowed: HOLD_MS − ${AFTER_HANDOVER_MS} at most, ${HOLD_MS - AFTER_HANDOVER_MS})`,
     );
+  }
+  if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
+    const missing = config.TLS_CERT_FILE === undefined ? 'TLS_CERT_FILE' : 'TLS_KEY_FILE';
+    fault(missing, 'missing (allowed: both of TLS_CERT_FILE and TLS_KEY_FILE, or neither)');
   }
   const most = Math.floor(HANDOVER_MS / 2);
   if (RECONNECT_SPREAD_MS > most)

@@ -52,7 +52,7 @@ export class Exchange {
     this.head = head;
     this.kind = kind;
     this.timeoutMs = timeoutMs;
-    this.#awaitsContinue = head.version === '1.1' && headerOf(head, 'expect') !== null;
+    this.#awaitsContinue = head.version !== '1.0' && headerOf(head, 'expect') !== null;
     this.requestId = requestIdFrom(headerOf(head, 'x-request-id'));
     client.onClose(() => this.#end());
   }

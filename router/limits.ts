@@ -18,6 +18,18 @@ export const LIMITS = {
   paceMs: 20_000,
   /** What progress is for a body on its way in; on the way out it is any write that the client has taken. */
   paceBytes: 1_024,
+  /** Requests at once on one HTTP/2 connection. */
+  http2Streams: 128,
+  /** An HTTP/2 head, by its rules: 32 bytes more for each field. Above the limits for all, so that most clients are told why. */
+  http2HeadBytes: 32_768,
+  http2Fields: 256,
+  /** Streams that a client resets: so many at once, and so many a second for long. */
+  http2Resets: 200,
+  http2ResetsPerS: 20,
+  /** Frames on one HTTP/2 connection that make no sense. */
+  http2Invalid: 100,
+  /** Pings and settings on one HTTP/2 connection within a second. */
+  http2Asides: 100,
   /** A tenant ID, in UTF-8. */
   tenantBytes: 128,
   /** How often one request's bytes may be written to a cell, and connections opened or taken for it. */

@@ -18,7 +18,7 @@ export function readHead(request: IncomingMessage, rawTarget: string, trusted: B
     rawHeaders: request.rawHeaders,
     peer,
     secure: (request.socket as Socket & { encrypted?: boolean }).encrypted === true,
-    fromTrustedProxy: trusted.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4'),
+    fromTrustedProxy: isAmong(trusted, peer),
   };
 }
 
@@ -33,7 +33,12 @@ function targetAndHost(method: string, target: string, host: string): { target: 
   return { target: rest.startsWith('/') ? rest : `/${rest}`, host: absolute[1] ?? host };
 }
 
+/** Whether an address, as `plainAddress` gives it, is in the list. */
+export function isAmong(list: BlockList, address: string): boolean {
+  return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+}
+
 /** An IPv4 peer on a dual-stack listener comes as `::ffff:10.0.0.1`. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

@@ -2,13 +2,13 @@
 
 export type RequestHead = {
   method: string;
-  /** The HTTP version it came in: `1.1`. */
+  /** The HTTP version it came in: `1.0`, `1.1`, or `2`. A line of HTTP/1 that says `2.0` is not HTTP/2. */
   version: string;
   /** The request target as it came, byte for byte (as Latin-1). */
   target: string;
   /** The target's path: up to the first `?`. */
   path: string;
-  /** The `Host` field's value, empty when there is none. */
+  /** The `Host` field's value, or `:authority`; empty when there is none. */
   host: string;
   /** Names and values in turn, as they came. */
   rawHeaders: readonly string[];

@@ -37,6 +37,15 @@ export function medianInterval(values: readonly number[]): Interval {
   return { low: at(0.025), high: at(0.975) };
 }
 
+/** What is paired is divided pair by pair; the median of that, and its 95 % interval. Pairs of which one is missing are left out. */
+export function medianRatio(
+  dividends: readonly number[],
+  divisors: readonly number[],
+): { value: number; interval: Interval } {
+  const ratios = dividends.slice(0, divisors.length).map((one, at) => one / (divisors[at] ?? Number.NaN));
+  return { value: median(ratios), interval: medianInterval(ratios) };
+}
+
 /** mulberry32: small, and good enough to draw samples. Numbers in [0, 1), the same for the same seed. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;

@@ -1,12 +1,12 @@
 // The second port: liveness, readiness, metrics, and what operators ask of cells, tenants and events.
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { explain } from '../explain.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import { isEventId } from '../health/event-id.ts';
 import type { Monitor } from '../health/monitor.ts';
 import type { Store } from '../health/store.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import { isTenantId, TENANT_ID_ALLOWED } from '../tenant-id.ts';
 import { describeCells, describeEvent } from './describe.ts';
 import { routeOperations } from './operations.ts';
@@ -19,7 +19,7 @@ export type AdminParts = {
   fleets: FleetHolder;
   monitor: Monitor;
   store: Store;
-  metrics: Metrics;
+  metrics: () => Registry | Promise<Registry>;
 };
 
 const EVENTS_DEFAULT = 100;
@@ -81,7 +81,7 @@ export class AdminServer {
       return { status: 'ready' };
     });
     this.#fastify.get('/metrics', async (_, reply) => {
-      const { registry } = this.#parts.metrics;
+      const registry = await this.#parts.metrics();
       return reply.type(registry.contentType).send(await registry.metrics());
     });
   }

@@ -6,6 +6,9 @@ import { FleetFileError, loadFleet } from './load.ts';
 
 const WATCH_INTERVAL_MS = 1_000;
 
+/** What requests need of it. */
+export type ActiveFleet = Pick<FleetHolder, 'active' | 'onActivate'>;
+
 export class FleetHolder {
   #active: Fleet;
   #pending: { fleet: Fleet; loadedAtMs: number } | null = null;

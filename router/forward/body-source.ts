@@ -94,6 +94,11 @@ export class BodySource {
   };
 
   readonly #onEnd = (): void => {
+    // An HTTP/2 stream that its client has reset ends as well.
+    if (!this.#client.complete) {
+      this.#fail(new ClientGone());
+      return;
+    }
     this.#ended = true;
     this.#sink?.end();
   };

@@ -11,7 +11,7 @@ import type { Lanes } from '../lanes.ts';
 import { headerOf } from '../request-head.ts';
 import { Aftermath } from './aftermath.ts';
 import { Attempt, type AttemptEvents } from './attempt.ts';
-import { BodySource, hasBody } from './body-source.ts';
+import { BodySource } from './body-source.ts';
 import type { CellKnowledge } from './cell-knowledge.ts';
 import { Crowds } from './crowds.ts';
 import { Delivery, RetryBudget, type DeliverySteps, type Inside } from './delivery.ts';
@@ -87,7 +87,7 @@ export class Courier {
       exchange.refuse('body-too-large', `At most ${maxBytes} bytes.`);
       return;
     }
-    const body = hasBody(head) ? new BodySource(client, { maxBytes, replayBytes }) : null;
+    const body = client.hasBody ? new BodySource(client, { maxBytes, replayBytes }) : null;
     const tunnel = exchange.kind === 'tunnel' ? new EarlyBytes(client.socket, early) : null;
     const delivery = new Delivery(exchange, home, tunnel, body, this.#steps);
     this.#remember(delivery);

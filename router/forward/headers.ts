@@ -3,7 +3,7 @@ import type { Choice } from '../choose-cell.ts';
 import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
 import { traceparentFrom } from '../telemetry/trace.ts';
-import { NameKinds } from './name-kinds.ts';
+import { NameKinds, NameLengths } from './name-kinds.ts';
 import type { AnswerHead } from './wire/answer-head.ts';
 
 /** RFC 9110, section 7.6.1, and what stood there in RFC 2616. They end at each hop, whoever names them. */
@@ -60,20 +60,33 @@ function tellsOfProxies(name: string): boolean {
   return name === 'forwarded' || name.startsWith('x-forwarded-');
 }
 
+const REQUEST_LENGTHS = new NameLengths([...HOP_BY_HOP, ...OURS, 'host', 'forwarded', 'tracestate']);
+const ANSWER_LENGTHS = new NameLengths([...HOP_BY_HOP, 'x-cell-id', 'x-request-id', 'content-length']);
+const SMALL_X = 0x78;
+
+/** Families of names are told by how they begin, or by an underscore; all others are of a few lengths. */
+function mayMatter(name: string): boolean {
+  return REQUEST_LENGTHS.has(name) || (name.charCodeAt(0) | 0x20) === SMALL_X || name.includes('_');
+}
+
 /**
  * What becomes of a client's field: it passes, is dropped, or passes where a trusted proxy, or the trace, vouches for it.
  */
-const requestKinds = new NameKinds<'passes' | 'dropped' | 'proxy' | 'trace'>((name) => {
+const requestKinds = new NameKinds<'passes' | 'dropped' | 'proxy' | 'trace'>('passes', mayMatter, (name) => {
   if (HOP_BY_HOP.has(name) || isReserved(name) || name === 'host') return 'dropped';
   if (tellsOfProxies(name)) return 'proxy';
   return name === 'tracestate' ? 'trace' : 'passes';
 });
 
 /** What becomes of a cell's field. */
-const answerKinds = new NameKinds<'passes' | 'dropped' | 'length'>((name) => {
-  if (HOP_BY_HOP.has(name) || name === 'x-cell-id' || name === 'x-request-id') return 'dropped';
-  return name === 'content-length' ? 'length' : 'passes';
-});
+const answerKinds = new NameKinds<'passes' | 'dropped' | 'length'>(
+  'passes',
+  (name) => ANSWER_LENGTHS.has(name),
+  (name) => {
+    if (HOP_BY_HOP.has(name) || name === 'x-cell-id' || name === 'x-request-id') return 'dropped';
+    return name === 'content-length' ? 'length' : 'passes';
+  },
+);
 
 export type Passage = {
   head: RequestHead;
@@ -104,11 +117,22 @@ export function requestFields(passage: Passage): string {
     out += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
   if (tenant !== null) out += `x-tenant-id: ${encodeHeaderValue(tenant)}\r\n`;
-  out += `x-cell-id: ${choice.cell}\r\nx-cell-home: ${choice.home}\r\nx-cell-role: ${choice.role}\r\n`;
-  out += `x-cell-epoch: ${choice.epoch}\r\nx-cell-deadline: ${passage.deadline}\r\n`;
+  out += `${cellFields(choice)}x-cell-deadline: ${passage.deadline}\r\n`;
   if (choice.slot !== null) out += `x-cell-slot: ${choice.slot}\r\n`;
   out += `x-request-id: ${passage.requestId}\r\ntraceparent: ${trace.value}\r\n`;
   return out + forwardedFields(head);
+}
+
+/** What was last said of each cell and role: it stays the same until its epoch changes. */
+const said = { home: new Map<string, Said>(), guest: new Map<string, Said>() };
+type Said = { home: string; epoch: number; fields: string };
+
+function cellFields({ cell, home, role, epoch }: Passage['choice']): string {
+  const last = said[role].get(cell);
+  if (last !== undefined && last.home === home && last.epoch === epoch) return last.fields;
+  const fields = `x-cell-id: ${cell}\r\nx-cell-home: ${home}\r\nx-cell-role: ${role}\r\nx-cell-epoch: ${epoch}\r\n`;
+  said[role].set(cell, { home, epoch, fields });
+  return fields;
 }
 
 /** `X-Forwarded-*` are the router's own words, unless a trusted proxy stands before it. */

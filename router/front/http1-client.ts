@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Client } from '../client.ts';
 import type { Exchange } from '../exchange.ts';
+import { hasBody } from '../forward/body-source.ts';
+import { resetSocket } from './raw-sockets.ts';
 
 /** Up to this the last of a body is written as a string. */
 const JOINED_MOST_BYTES = 16_384;
@@ -20,6 +22,10 @@ export class Http1Client implements Client {
     this.#request = request;
     this.#response = response;
     this.#upgrade = upgrade;
+  }
+
+  get hasBody(): boolean {
+    return hasBody(this.#request);
   }
 
   get body(): Readable {
@@ -109,6 +115,6 @@ export class Http1Client implements Client {
   }
 
   reset(): void {
-    this.#request.socket.resetAndDestroy();
+    resetSocket(this.#request.socket);
   }
 }

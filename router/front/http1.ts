@@ -1,7 +1,14 @@
 // HTTP/1 towards clients: fastify's server with every limit said, connections with requests in a row, upgrades.
-import { METHODS, ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import {
+  METHODS,
+  ServerResponse,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+} from 'node:http';
 import type { Socket } from 'node:net';
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyServerFactory } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Connections } from '../connections.ts';
 import type { Exchange } from '../exchange.ts';
@@ -9,15 +16,29 @@ import { LIMITS } from '../limits.ts';
 import { readHead } from '../read-head.ts';
 import type { Gate } from './gate.ts';
 import { Http1Client } from './http1-client.ts';
+import { rawSocketOf } from './raw-sockets.ts';
+import type { SecureServer } from './secure-server.ts';
 
 /** How often the time-outs of heads and whole requests are looked at: what they may be late by. */
 const LOOK_MS = 1_000;
+
+const HTTP_OPTIONS = {
+  requestTimeout: LIMITS.requestMs,
+  keepAliveTimeout: LIMITS.idleMs,
+  maxHeaderSize: LIMITS.headBytes,
+  headersTimeout: LIMITS.headMs,
+  connectionsCheckingInterval: LOOK_MS,
+  // The app refuses it: the server would go on with what comes behind.
+  requireHostHeader: false,
+  shouldUpgradeCallback: opensWebSocket,
+} satisfies ServerOptions;
 
 export class Http1Front {
   readonly #fastify: FastifyInstance;
   readonly #config: Config;
   readonly #gate: Gate;
   readonly #connections: Connections;
+  readonly #secure: SecureServer | null;
   /** Sockets that left the HTTP server with an upgrade: it no longer knows them. */
   readonly #upgraded = new Set<Socket>();
   /**
@@ -27,27 +48,23 @@ export class Http1Front {
   readonly #newest = new Map<Socket, Http1Client>();
   readonly #open = new Set<Http1Client>();
 
-  constructor(config: Config, gate: Gate, connections: Connections) {
+  /** `secure`: what stands in front of it where TLS is spoken; null: nothing. */
+  constructor(config: Config, gate: Gate, connections: Connections, secure: SecureServer | null) {
     this.#config = config;
     this.#gate = gate;
     this.#connections = connections;
+    this.#secure = secure;
     this.#fastify = fastify({
+      ...(secure === null ? {} : { serverFactory: factoryOf(secure) }),
       logger: false,
       rewriteUrl: hideFromFastify,
       exposeHeadRoutes: false,
       return503OnClosing: false,
       forceCloseConnections: 'idle',
-      requestTimeout: LIMITS.requestMs,
-      keepAliveTimeout: LIMITS.idleMs,
+      requestTimeout: HTTP_OPTIONS.requestTimeout,
+      keepAliveTimeout: HTTP_OPTIONS.keepAliveTimeout,
       clientErrorHandler: (error, socket) => this.#refuseMalformed(error, socket),
-      http: {
-        maxHeaderSize: LIMITS.headBytes,
-        headersTimeout: LIMITS.headMs,
-        connectionsCheckingInterval: LOOK_MS,
-        // The app refuses it: the server would go on with what comes behind.
-        requireHostHeader: false,
-        shouldUpgradeCallback: opensWebSocket,
-      },
+      http: HTTP_OPTIONS,
     });
     this.#route();
     const { server } = this;
@@ -73,7 +90,8 @@ export class Http1Front {
 
   /** Starts to listen and answers the address. Rejects with the system's error (`EADDRINUSE`). */
   async listen(): Promise<string> {
-    return await this.#fastify.listen({ host: this.#config.HOST, port: this.#config.PORT });
+    const address = await this.#fastify.listen({ host: this.#config.HOST, port: this.#config.PORT });
+    return this.#secure === null ? address : address.replace('http:', 'https:');
   }
 
   /** Every answer under way asks its client to close the connection. */
@@ -157,7 +175,7 @@ export class Http1Front {
     const client = new Http1Client(request, response, kind === 'tunnel');
     this.#newest.set(socket, client);
     this.#open.add(client);
-    this.#connections.busy(socket);
+    this.#connections.busy(rawSocketOf(socket));
     client.onClose(() => this.#ended(client));
     const exchange = this.#gate.open(client, head, kind);
     client.exchange = exchange;
@@ -174,7 +192,7 @@ export class Http1Front {
     const { connection } = client;
     this.#open.delete(client);
     if (this.#newest.get(connection) !== client) return;
-    this.#connections.quiet(connection);
+    this.#connections.quiet(rawSocketOf(connection));
     if (client.keepsConnection) this.#newest.delete(connection);
   }
 
@@ -194,6 +212,10 @@ export class Http1Front {
     else if (newest.exchange?.open === true) newest.exchange.rejected(status);
     else socket.destroy();
   }
+}
+
+function factoryOf(secure: SecureServer): FastifyServerFactory {
+  return (handler) => secure.create(HTTP_OPTIONS, handler);
 }
 
 /**

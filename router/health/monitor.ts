@@ -11,7 +11,7 @@ import type { Network } from '../origin-pool.ts';
 import { Beats, type Message } from './beats.ts';
 import { steadyNow } from './cells/cell-clock.ts';
 import { Confirmations } from './confirmations.ts';
-import { DeathWatch } from './cells/death-watch.ts';
+import { DeathWatch, type Inside } from './cells/death-watch.ts';
 import type { OpinionState } from './cells/opinion.ts';
 import type { ProbeResult } from './cells/probe.ts';
 import { Standbys, type Standby } from './cells/standbys.ts';
@@ -42,9 +42,10 @@ export class Monitor {
   readonly #startedAtMs = performance.now();
   readonly #probeListeners: ((cell: string, well: boolean) => void)[] = [];
   readonly #lostListeners: ((cell: string) => void)[] = [];
+  readonly #newsListeners: ((cell: string | null) => void)[] = [];
   /** A router that is restarted is another process, which the store must not take for the one before. */
   readonly #process = randomUUID().slice(0, 8);
-  #inside: (cell: string) => readonly InFlight[] = () => [];
+  #inside: (cell: string) => Inside | Promise<Inside> = () => [];
   #ready = false;
 
   constructor(config: Config, fleets: FleetHolder, store: Store, network: Network, log: Logger) {
@@ -62,7 +63,11 @@ export class Monitor {
       log,
     });
     this.#standbys = new Standbys(this.#rules.view);
-    this.#deaths = new DeathWatch(lossMs(config), (cell) => this.#inside(cell));
+    this.#deaths = new DeathWatch(
+      lossMs(config),
+      (cell) => this.#inside(cell),
+      () => this.#beats.soon(),
+    );
     this.#beats = new Beats(store, log, {
       message: () => this.#message(),
       records: () => this.#rules.view.records,
@@ -74,9 +79,13 @@ export class Monitor {
         this.#rules.toldAll();
         fleets.consider(reply.routers.map(({ fleetDigest }) => fleetDigest));
         this.quarantine.told(reply);
+        this.#news(null);
       },
       // Nobody can say what the other routers have: a changed file waits for its time, not for the store.
-      unanswered: () => fleets.consider([]),
+      unanswered: () => {
+        fleets.consider([]);
+        this.#news(null);
+      },
     });
     this.#confirmations = new Confirmations(() => this.#beats.soon());
     this.#rules.onChange((records) => this.#confirmations.follow(records));
@@ -125,8 +134,13 @@ export class Monitor {
     this.#lostListeners.push(listener);
   }
 
-  /** `inside` answers who has requests in a cell now. */
-  whoIsInside(inside: (cell: string) => readonly InFlight[]): void {
+  /** Called whenever something may have changed that requests are decided by, records apart: of a cell, or of the store. */
+  onNews(listener: (cell: string | null) => void): void {
+    this.#newsListeners.push(listener);
+  }
+
+  /** `inside` answers who has requests in a cell now; a death is told once it has. */
+  whoIsInside(inside: (cell: string) => Inside | Promise<Inside>): void {
     this.#inside = inside;
   }
 
@@ -244,6 +258,11 @@ export class Monitor {
     return this.#cells.get(cell)?.unreachable ?? false;
   }
 
+  /** How far the cell's clock is ahead of `steadyNow`, in milliseconds. */
+  clockOffsetOf(cell: string): number {
+    return this.#cells.get(cell)?.clock.offsetMs ?? 0;
+  }
+
   /** Now, in epoch milliseconds of the cell's own clock, as far as it has shown it. */
   timeAt(cell: string): number {
     return this.#cells.get(cell)?.clock.nowMs ?? steadyNow();
@@ -267,6 +286,16 @@ export class Monitor {
 
   recordOf(home: string): HealthRecord {
     return this.#rules.view.recordOf(home);
+  }
+
+  /** Every record that is known, also of homes that have left the fleet. */
+  get records(): readonly HealthRecord[] {
+    return this.#rules.view.records;
+  }
+
+  /** Whether all records were told at least once. */
+  get whole(): boolean {
+    return this.#rules.view.whole;
   }
 
   /** Whether all that happened to the home is known here, if it is only that nothing ever did. */
@@ -355,6 +384,10 @@ export class Monitor {
     this.#beats.soon();
   }
 
+  #news(cell: string | null): void {
+    for (const listener of this.#newsListeners) listener(cell);
+  }
+
   #failsAlone({ id }: WatchedCell, tenant: string): void {
     this.#deaths.failsAlone({ cell: id, home: this.homeOf(tenant) ?? id, tenant });
     this.#beats.soon();
@@ -369,7 +402,8 @@ export class Monitor {
       'opinion of a cell changed',
     );
     if (unreachable) for (const listener of this.#lostListeners) listener(id);
-    this.#beats.soon();
+    this.#news(id);
+    if (!this.#deaths.isGathering(id)) this.#beats.soon();
   }
 
   #probed(cell: WatchedCell, { ok, told }: ProbeResult): void {
@@ -384,6 +418,7 @@ export class Monitor {
     if (this.#allProbed && this.#rules.adoptShown((cell) => this.isUnreachable(cell)))
       this.#beats.restoreSoon();
     for (const listener of this.#probeListeners) listener(id, ok);
+    this.#news(id);
   }
 
   /** Told whatever the fleet requires: a file that begins to require it finds all that is known. */
@@ -395,8 +430,10 @@ export class Monitor {
 
   #message(): Message {
     const votes: Record<string, Vote> = {};
-    for (const [id, { vote }] of this.#cells)
-      if (vote !== undefined) votes[id] = this.#withStandbys(id, vote);
+    for (const [id, { vote }] of this.#cells) {
+      // A death is judged by all who tell of it: the vote comes together with who was inside, and never before.
+      if (vote !== undefined && !this.#deaths.isGathering(id)) votes[id] = this.#withStandbys(id, vote);
+    }
     const { placement, cells, requiresStandby } = this.#fleets.active;
     const weights = this.#counts.lately(placement, this.#rules.view.moves, this);
     const accusations = this.#deaths.pending;

@@ -8,6 +8,7 @@ type Told = Pick<BeatReply, 'storeMs' | 'revision' | 'incarnation' | 'quarantine
 export class QuarantineList {
   readonly #entries = new Map<string, QuarantineEntry>();
   readonly #listeners: ((change: QuarantineChange) => void)[] = [];
+  readonly #followers: ((change: QuarantineChange) => void)[] = [];
   /** How far the store's clock is from this process' own, which nobody sets: entries end by the store's. */
   #aheadMs = 0;
   /** The newest change that is known: a list from before it is old news. */
@@ -17,6 +18,16 @@ export class QuarantineList {
   /** Called with each tenant that is refused from now on, and each that is refused no more. */
   onChange(listener: (change: QuarantineChange) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Called with every change, also of an entry that stays one: whoever keeps the same list. */
+  follow(follower: (change: QuarantineChange) => void): void {
+    this.#followers.push(follower);
+  }
+
+  /** How far the store's clock is ahead of `steadyNow`, in milliseconds. */
+  get aheadMs(): number {
+    return this.#aheadMs;
   }
 
   /** For how many whole seconds more a tenant is refused; 0: it is not. Nothing to look up where nobody is. */
@@ -75,6 +86,7 @@ export class QuarantineList {
     const known = this.#entries.has(tenant);
     if (entry === null) this.#entries.delete(tenant);
     else this.#entries.set(tenant, entry);
+    if (known || entry !== null) for (const follower of this.#followers) follower({ tenant, entry });
     if (known !== (entry !== null)) for (const listener of this.#listeners) listener({ tenant, entry });
   }
 }

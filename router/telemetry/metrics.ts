@@ -15,6 +15,14 @@ const HOLD_SECONDS = [
   0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 5,
 ];
 
+/** What the public listener counts: connections now, those of them that speak HTTP/2, handshakes that came to nothing. */
+export type ClientCounts = {
+  connections: number;
+  http2: number;
+  failedHandshakes: number;
+  filesRefused: boolean;
+};
+
 export class Metrics {
   readonly registry = new Registry();
   readonly requests = new RequestCounts(this.registry);
@@ -29,34 +37,63 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** Gauges that are read from the parts themselves, at each scrape. */
-  observe(parts: {
-    monitor: Monitor;
-    fleets: FleetHolder;
-    lanes: Lanes;
-    rates: RateLimits;
-    holds: Holds;
-  }): void {
-    this.#observeCells(parts.monitor, parts.fleets);
-    this.#observeLanes(parts.lanes);
-    this.#observeRates(parts.rates);
-    this.#observeHolds(parts.holds);
-    this.#observeStore(parts.monitor, parts.fleets);
-    this.#observeVerdicts(parts.monitor);
+  /** Gauges of what a machine has once, read from the parts themselves at each scrape. */
+  observeControl({ monitor, fleets }: { monitor: Monitor; fleets: FleetHolder }): void {
+    this.#observeCells(monitor, fleets);
+    this.#observeStore(monitor, fleets);
+    this.#observeVerdicts(monitor);
     this.#gauge('cellgate_quarantined_tenants', 'Tenants that are refused now.', [], (gauge) =>
-      gauge.set(parts.monitor.quarantine.entries.length),
+      gauge.set(monitor.quarantine.entries.length),
     );
   }
 
-  /** `count` answers how many connections clients have open. */
-  observeClients(count: () => number): void {
+  /** Those of what each process has that serves: a machine's are their sums. `clients`: of the public listener. */
+  observeRequests(parts: {
+    lanes: Lanes;
+    rates: RateLimits;
+    holds: Holds;
+    clients: () => ClientCounts;
+  }): void {
+    this.#observeLanes(parts.lanes);
+    this.#observeRates(parts.rates);
+    this.#observeHolds(parts.holds);
+    this.#observeClients(parts.clients);
+  }
+
+  /** Workers that serve now, how often one was replaced, and how often one was left out of a scrape. */
+  observeWorkers(parts: { serving: () => number; restarts: () => number; silent: () => number }): void {
+    this.#gauge('cellgate_workers', 'Processes of this router that serve requests now.', [], (gauge) =>
+      gauge.set(parts.serving()),
+    );
+    this.#counter('cellgate_worker_restarts_total', 'Workers that ended and were replaced.', parts.restarts);
+    this.#counter(
+      'cellgate_worker_scrapes_missed_total',
+      'Scrapes in which a worker did not answer in time: its counters are those of its last answer, its gauges are missing.',
+      parts.silent,
+    );
+  }
+
+  #observeClients(clients: () => ClientCounts): void {
     this.#gauge(
       'cellgate_client_connections',
       'Open connections of clients to the public listener.',
       [],
-      (gauge) => {
-        gauge.set(count());
-      },
+      (gauge) => gauge.set(clients().connections),
+    );
+    this.#gauge('cellgate_client_http2_connections', 'Those of them that speak HTTP/2.', [], (gauge) =>
+      gauge.set(clients().http2),
+    );
+    this.#gauge(
+      'cellgate_client_tls_files_refused',
+      'Whether TLS_CERT_FILE and TLS_KEY_FILE do not fit any more, and older ones go on: an alarm.',
+      [],
+      (gauge) => gauge.set(clients().filesRefused ? 1 : 0),
+      'max',
+    );
+    this.#counter(
+      'cellgate_client_handshakes_failed_total',
+      'TLS handshakes of clients that came to nothing: no common version, plain HTTP, a client that left or took too long.',
+      () => clients().failedHandshakes,
     );
   }
 
@@ -79,12 +116,14 @@ export class Metrics {
         for (const { use, cell, seconds } of expiries.left())
           gauge.set(cell === null ? { use } : { use, cell }, seconds);
       },
+      'min',
     );
     this.#gauge(
       'cellgate_cell_tls_files_refused',
       'Whether the files of CELL_TLS_… do not fit, and what they held before goes on: 1 for long is an alarm.',
       [],
       (gauge) => gauge.set(tls.filesRefused ? 1 : 0),
+      'max',
     );
   }
 
@@ -299,16 +338,31 @@ export class Metrics {
     );
   }
 
+  #counter(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
+  /** `aggregator`: what becomes of it where several processes of a machine tell of it. */
   #gauge<L extends string>(
     name: string,
     help: string,
     labelNames: L[],
     read: (gauge: Gauge<L>) => void,
+    aggregator: 'sum' | 'min' | 'max' = 'sum',
   ): void {
     const gauge: Gauge<L> = new Gauge({
       name,
       help,
       labelNames,
+      aggregator,
       registers: [this.registry],
       collect: () => {
         gauge.reset();

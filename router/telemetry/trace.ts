@@ -1,5 +1,5 @@
 // Identifiers of a request: `x-request-id`, and the W3C Trace Context (Recommendation, level 1).
-import { randomFillSync, randomUUID } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** A request ID from outside is passed on only if it is harmless in logs and headers. */
 const SANE_ID = /^[A-Za-z0-9._:/+=@-]{1,128}$/;
@@ -18,9 +18,9 @@ function randomHex(bytes: number): string {
   return drawn.toString('hex', used - bytes, used);
 }
 
-/** The client's request ID where it is sane, else a new one (a random UUID). */
+/** The client's request ID where it is sane, else a new one: 128 random bits, in hexadecimal digits. */
 export function requestIdFrom(offered: string | null): string {
-  return offered !== null && SANE_ID.test(offered) ? offered : randomUUID();
+  return offered !== null && SANE_ID.test(offered) ? offered : randomHex(16);
 }
 
 /**

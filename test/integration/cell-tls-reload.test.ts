@@ -9,8 +9,11 @@ import { codeOf, routed, type Reply, type Routed } from '../support/routed.ts';
 import { nowShows, startTlsCell } from '../support/tls-cell.ts';
 import { until } from '../support/wait.ts';
 
+/** Handshakes take their time on a busy machine. */
+const PATIENT = { CELL_CONNECT_TIMEOUT_MS: '10000', PROBE_TIMEOUT_MS: '10000' };
+
 /** Each failure is met on the request path: no cell is condemned meanwhile, and nothing waits for that. */
-const UNDECIDED = { FALL: '100', HOLD_MAX: '0' };
+const UNDECIDED = { FALL: '100', HOLD_MAX: '0', ...PATIENT };
 const CLIENTS = 4;
 
 /** Files are replaced as a whole, as whoever renews certificates does it. */

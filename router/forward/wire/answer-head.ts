@@ -21,11 +21,20 @@ export type AnswerHead = {
   idleMs: number | null;
 };
 
+const BEGINNING = 'HTTP/1.';
+const CR = 0x0d;
+const LF = 0x0a;
+const SPACE = 0x20;
+const TAB = 0x09;
+const ZERO = 0x30;
+const COLON = 0x3a;
+
+/** Whether a byte may be part of a name, and of a value (RFC 9110, sections 5.1 and 5.5). */
+const IN_NAME = tableOf(/[!#$%&'*+.^_`|~\w-]/);
+const IN_VALUE = tableOf(/[\t\x20-\x7e\x80-\xff]/);
+
 /** Control characters, lines that end in anything but CRLF, and folded ones (RFC 9112, sections 2.2 and 5.2). */
 const UNSOUND = /[^\t\r\n\x20-\x7e\x80-\xff]|\r[^\n]|[^\r]\n|\n[\t ]/;
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
-const BEGINNING = 'HTTP/1.';
-const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 const FIELD = /^[!#$%&'*+.^_`|~\w-]+:[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 const CLOSES = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
@@ -50,15 +59,18 @@ export function isField(line: string): boolean {
   return FIELD.test(line);
 }
 
-/** `text`: all of it as Latin-1, without the empty line. Throws `MalformedAnswer`. */
-export function readAnswerHead(text: string): AnswerHead {
-  // The CR of `\r\r\n` at the very end: the empty line begins behind it.
-  if (isUnsound(text) || text.endsWith('\r')) throw new MalformedAnswer();
-  const lineEnd = endOfLine(text, 0);
-  const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, lineEnd)) ?? malformed();
+/**
+ * Reads the head in `bytes` from `from` up to `to`, where its empty line begins. Throws `MalformedAnswer`. Byte by byte:
+ * measured, regular expressions over its text took three times as long.
+ */
+export function readAnswerHead(bytes: Buffer, from: number, to: number): AnswerHead {
+  const text = bytes.toString('latin1', from, to);
+  const lineEnd = endOfLine(bytes, from, to);
+  const minor = (bytes[from + 7] ?? 0) - ZERO;
+  if (!text.startsWith(BEGINNING) || (minor !== 0 && minor !== 1)) malformed();
   const head: AnswerHead = {
-    status: Number(status),
-    reason,
+    status: statusOf(bytes, from, lineEnd),
+    reason: text.slice(13, lineEnd - from),
     fields: [],
     length: null,
     chunked: false,
@@ -66,32 +78,61 @@ export function readAnswerHead(text: string): AnswerHead {
     persistent: false,
     idleMs: null,
   };
-  for (let at = lineEnd + 2; at < text.length;) at = readField(text, at, head);
+  for (let at = lineEnd + 2; at < to;) at = readField(bytes, at, to, text, from, head);
   const { connection, chunked, length } = head;
   // RFC 9112, section 6.3: either of the two could be meant.
-  if (chunked && (length !== null || minor === '0')) malformed();
-  if (connection === null) head.persistent = minor === '1';
-  else head.persistent = !CLOSES.test(connection) && (minor === '1' || KEEPS.test(connection));
+  if (chunked && (length !== null || minor === 0)) malformed();
+  if (connection === null) head.persistent = minor === 1;
+  else head.persistent = !CLOSES.test(connection) && (minor === 1 || KEEPS.test(connection));
   return head;
 }
 
-/** Reads the field that begins at `at`; answers where the next one does. */
-function readField(text: string, at: number, head: AnswerHead): number {
-  const end = endOfLine(text, at);
-  const colon = text.indexOf(':', at);
-  if (colon === -1 || colon > end) malformed();
-  const name = text.slice(at, colon);
-  if (!TOKEN.test(name)) malformed();
+/** Three digits between two spaces, of which the second may be missing with the reason behind it. */
+function statusOf(bytes: Buffer, from: number, lineEnd: number): number {
+  if (lineEnd - from < 12 || bytes[from + 8] !== SPACE) malformed();
+  if (lineEnd - from > 12 && bytes[from + 12] !== SPACE) malformed();
+  let status = 0;
+  for (let at = from + 9; at < from + 12; at += 1) {
+    const digit = (bytes[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) malformed();
+    status = 10 * status + digit;
+  }
+  return status < 100 ? malformed() : status;
+}
+
+/** Reads the field that begins at `at`; answers where the next one does. `text` is the head, which begins at `begin`. */
+function readField(
+  bytes: Buffer,
+  at: number,
+  to: number,
+  text: string,
+  begin: number,
+  head: AnswerHead,
+): number {
+  let colon = at;
+  while (colon < to && IN_NAME[bytes[colon] ?? 0] === 1) colon += 1;
+  if (colon === at || colon === to || bytes[colon] !== COLON) malformed();
+  const end = endOfLine(bytes, colon + 1, to);
   let from = colon + 1;
-  let to = end;
-  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
-  const value = text.slice(from, to);
+  let until = end;
+  while (from < until && isBlank(bytes[from])) from += 1;
+  while (until > from && isBlank(bytes[until - 1])) until -= 1;
+  const name = text.slice(at - begin, colon - begin);
+  const value = text.slice(from - begin, until - begin);
   head.fields.push(name, value);
   // Four names matter: their lengths spare most fields a lower-case copy of the name.
   const { length } = name;
   if (length === 14 || length === 17 || length === 10) readFraming(name.toLowerCase(), value, head);
   return end + 2;
+}
+
+/** Where a line ends: with the head, or before a CRLF behind which another line begins, and no folded one. */
+function endOfLine(bytes: Buffer, at: number, to: number): number {
+  let end = at;
+  while (end < to && IN_VALUE[bytes[end] ?? 0] === 1) end += 1;
+  if (end === to) return end;
+  if (bytes[end] !== CR || bytes[end + 1] !== LF || end + 2 >= to || isBlank(bytes[end + 2])) malformed();
+  return end;
 }
 
 function readFraming(name: string, value: string, head: AnswerHead): void {
@@ -112,13 +153,12 @@ function readFraming(name: string, value: string, head: AnswerHead): void {
   }
 }
 
-function endOfLine(text: string, at: number): number {
-  const end = text.indexOf('\r\n', at);
-  return end === -1 ? text.length : end;
+function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === TAB;
 }
 
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
+function tableOf(allowed: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (allowed.test(String.fromCharCode(byte)) ? 1 : 0));
 }
 
 function malformed(): never {

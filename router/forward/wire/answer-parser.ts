@@ -115,7 +115,8 @@ export class AnswerParser {
     if (this.#held !== null) return this.#readHeld(bytes, at, to);
     const end = bytes.indexOf(HEAD_END, at);
     if (end === -1 || end + HEAD_END.length > to) return this.#readHeld(bytes, at, to);
-    return this.#begun(bytes.toString('latin1', at, end), bytes, end + HEAD_END.length, to);
+    this.#limitHead(end - at);
+    return this.#begun(readAnswerHead(bytes, at, end), end - at, bytes, end + HEAD_END.length, to);
   }
 
   /** A head that comes in pieces, however small: each byte is copied, and looked at, once. */
@@ -132,7 +133,9 @@ export class AnswerParser {
     }
     this.#held = null;
     this.#heldBytes = 0;
-    return this.#begun(held.toString('latin1', 0, found), bytes, at + found + HEAD_END.length - before, to);
+    this.#limitHead(found);
+    const head = readAnswerHead(held, 0, found);
+    return this.#begun(head, found, bytes, at + found + HEAD_END.length - before, to);
   }
 
   /** Adds what has come to what is held; answers all of it. */
@@ -155,9 +158,7 @@ export class AnswerParser {
   }
 
   /** Answers where the body begins; behind a 101 everything is `rest`. */
-  #begun(text: string, bytes: Buffer, next: number, to: number): number {
-    this.#limitHead(text.length);
-    const head = readAnswerHead(text);
+  #begun(head: AnswerHead, headBytes: number, bytes: Buffer, next: number, to: number): number {
     const { status, length, chunked } = head;
     if (status === 101) {
       if (!this.#asked.upgrade || !isWebSocket(head)) throw new MalformedAnswer();
@@ -169,7 +170,7 @@ export class AnswerParser {
     if (status < 200) {
       // One that is the last of its connection comes before nothing.
       if (!head.persistent) throw new MalformedAnswer();
-      this.#interimBytes += text.length + HEAD_END.length;
+      this.#interimBytes += headBytes + HEAD_END.length;
       return next;
     }
     const empty = status === 204 || status === 304;

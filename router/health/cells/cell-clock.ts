@@ -10,6 +10,14 @@ export function steadyNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
+/**
+ * What `steadyNow` adds to the machine's monotonic clock, which all processes share: their steady clocks differ by it where
+ * the system's clock was set between their starts.
+ */
+export function steadyOriginMs(): number {
+  return steadyNow() - Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** A cell's clock, as its answers show it. Without any, or while the two are in step, it is this router's own. */
 export class CellClock {
   #offsetMs = 0;
@@ -23,6 +31,11 @@ export class CellClock {
     const inStep = behindMs <= IN_STEP_MS && aheadMs <= IN_STEP_MS;
     // The latest it can be: a deadline that is a second late drops too little, an early one would drop everything.
     this.#offsetMs = inStep ? 0 : shownMs + DATE_STEP_MS - answeredAtMs;
+  }
+
+  /** How far it is ahead of `steadyNow`. */
+  get offsetMs(): number {
+    return this.#offsetMs;
   }
 
   /** Now, in epoch milliseconds of the cell's clock. */

@@ -11,31 +11,39 @@ import type { WatchedCell } from './watched-cell.ts';
 /** What could not be told for so long is told no more: the others have judged by then. */
 const STALE_MS = 10_000;
 
+/** Who has requests in a cell now; null: nobody can say, which tells as little as too many do. */
+export type Inside = readonly InFlight[] | null;
+
 type Broken = InFlight & { atMs: number };
 type Dated<T> = T & { atMs: number };
 
 export class DeathWatch {
   readonly #windowMs: number;
-  readonly #inside: (cell: string) => readonly InFlight[];
+  readonly #inside: (cell: string) => Inside | Promise<Inside>;
+  readonly #gathered: () => void;
   readonly #now: () => number;
   /** Cell → the newest sending of each tenant that broke in it, the oldest first. */
   readonly #broken = new Map<string, Map<string, Broken>>();
   /** Cells that were lost, and were not found up since. */
   readonly #lost = new Set<string>();
+  /** Those of them of which others are being asked who is inside. */
+  readonly #gathering = new Set<string>();
   #deaths: Dated<Death>[] = [];
   #failing: Dated<Failing>[] = [];
 
   /**
-   * `windowMs`: no cell that dies takes longer until it is found lost. `inside`: who has requests in a cell now. `now`: any
-   * monotonic clock.
+   * `windowMs`: no cell that dies takes longer until it is found lost. `inside`: who has requests in a cell now. `gathered`:
+   * what had to be asked of others is there, and worth telling. `now`: any monotonic clock.
    */
   constructor(
     windowMs: number,
-    inside: (cell: string) => readonly InFlight[],
+    inside: (cell: string) => Inside | Promise<Inside>,
+    gathered: () => void,
     now: () => number = () => performance.now(),
   ) {
     this.#windowMs = windowMs;
     this.#inside = inside;
+    this.#gathered = gathered;
     this.#now = now;
   }
 
@@ -58,9 +66,18 @@ export class DeathWatch {
     if (state === 'up') this.#lost.delete(id);
     if (!unreachable || this.#lost.has(id)) return false;
     this.#lost.add(id);
-    this.#deaths.push({ ...this.#deathOf(id), atMs: this.#now() });
-    this.#broken.delete(id);
+    const inside = this.#inside(id);
+    if (inside instanceof Promise) {
+      void this.#gather(id, inside);
+      return false;
+    }
+    this.#died(id, inside);
     return true;
+  }
+
+  /** Whether the cell was lost just now, and it is not known yet who was inside. */
+  isGathering(cell: string): boolean {
+    return this.#gathering.has(cell);
   }
 
   failsAlone(failing: Failing): void {
@@ -84,17 +101,30 @@ export class DeathWatch {
     this.#failing = this.#failing.filter((one) => !failing.has(one));
   }
 
+  async #gather(cell: string, asked: Promise<Inside>): Promise<void> {
+    this.#gathering.add(cell);
+    const inside = await asked.catch(() => null);
+    this.#gathering.delete(cell);
+    this.#died(cell, inside);
+    this.#gathered();
+  }
+
+  #died(cell: string, inside: Inside): void {
+    this.#deaths.push({ ...this.#deathOf(cell, inside), atMs: this.#now() });
+    this.#broken.delete(cell);
+  }
+
   /** A cell that hangs breaks nothing off: what is inside it still was there, too. */
-  #deathOf(cell: string): Death {
+  #deathOf(cell: string, inside: Inside): Death {
     const all = new Map<string, InFlight>();
     for (const one of this.#broken.get(cell)?.values() ?? []) {
       if (this.#isRecent(one)) all.set(`${one.home} ${one.tenant}`, one);
     }
-    for (const one of this.#inside(cell)) {
+    for (const one of inside ?? []) {
       const key = `${one.home} ${one.tenant}`;
       all.set(key, { ...one, again: one.again || all.get(key)?.again === true });
     }
-    const many = all.size > IN_FLIGHT_MAX;
+    const many = inside === null || all.size > IN_FLIGHT_MAX;
     const tenants = [...all.values()].map(({ home, tenant, again }) => ({ home, tenant, again }));
     return { cell, many, tenants: many ? [] : tenants };
   }

@@ -46,7 +46,7 @@ test('HTTP/1.0 may do without a host, HTTP/1.1 may not name an empty one', () =>
   expect(codeFor([['Host', '']], { host: '', version: '1.1' })).toBe('bad-request');
 });
 
-test.each(['0.9', '2.0'])('version %s is refused', (version) => {
+test.each(['0.9', '2.0', '3.0'])('version %s is refused', (version) => {
   expect(codeFor(HOST, { version })).toBe('bad-request');
 });
 
@@ -102,4 +102,26 @@ test('fields of the largest size pass, a byte more does not', () => {
     null,
     'headers-too-large',
   ]);
+});
+
+test('HTTP/2 names its host by the authority, and a Host beside it must say the same', () => {
+  expect(codeFor([], { version: '2' })).toBeNull();
+  expect(codeFor([['host', 'API.test']], { version: '2' })).toBeNull();
+  expect(codeFor([['host', 'other.test']], { version: '2' })).toBe('bad-request');
+  expect(codeFor([], { version: '2', host: '' })).toBe('bad-request');
+});
+
+test.each(['get', 'FETCH', '', 'GET /'])('over HTTP/2 the method %j is refused', (method) => {
+  expect(codeFor([], { version: '2', method })).toBe('bad-request');
+});
+
+test.each(['/a b', '/a\tb', '/a\r\nx: y', '/\0', '/\x7f', ''])(
+  'over HTTP/2 the target %j is refused',
+  (target) => {
+    expect(codeFor([], { version: '2', target })).toBe('bad-request');
+  },
+);
+
+test('over HTTP/2 no transfer coding is known', () => {
+  expect(codeFor([['transfer-encoding', 'chunked']], { version: '2' })).toBe('bad-request');
 });

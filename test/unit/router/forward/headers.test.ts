@@ -51,7 +51,7 @@ function valueOf(sent: string[][], name: string): string[] {
 
 function answered(headers: [string, string][]): string[][] {
   const head = ['HTTP/1.1 200 OK', ...headers.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
-  return pairs(answerFields(readAnswerHead(head), 'cell-b', 'id-1'));
+  return pairs(answerFields(readAnswerHead(Buffer.from(head, 'latin1'), 0, head.length), 'cell-b', 'id-1'));
 }
 
 test('a bare request gets the router’s own headers and no others', () => {

@@ -2,15 +2,19 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { NameKinds } from '../../../../router/forward/name-kinds.ts';
+import { NameKinds, NameLengths } from '../../../../router/forward/name-kinds.ts';
 
 /** Kinds whose judgements are counted. */
 function counted(): { kinds: NameKinds<'own' | 'other'>; judged: string[] } {
   const judged: string[] = [];
-  const kinds = new NameKinds((name) => {
-    judged.push(name);
-    return name.startsWith('x-own') ? 'own' : 'other';
-  });
+  const kinds = new NameKinds<'own' | 'other'>(
+    'other',
+    (name) => name !== 'Unlike',
+    (name) => {
+      judged.push(name);
+      return name.startsWith('x-own') ? 'own' : 'other';
+    },
+  );
   return { kinds, judged };
 }
 
@@ -20,6 +24,23 @@ test('a name means the same in any case, and is judged once for each', () => {
     expect(kinds.of(name)).toBe(name === 'Accept' ? 'other' : 'own');
   }
   expect(judged).toEqual(['x-own-a', 'x-own-a', 'accept']);
+});
+
+test('a name that can not matter is not even judged', () => {
+  const { kinds, judged } = counted();
+  expect([kinds.of('Unlike'), judged]).toEqual(['other', []]);
+});
+
+test('lengths tell names apart that are of none of them', () => {
+  const lengths = new NameLengths(['te', 'upgrade']);
+  expect(['TE', 'Upgrade', 'xx', 'accept', '', 'x'.repeat(1_000)].map((name) => lengths.has(name))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test('names of the language’s own objects are names like any other', () => {

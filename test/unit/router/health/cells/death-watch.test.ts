@@ -1,7 +1,8 @@
 // Who was in flight when a cell was lost, as one router tells it.
 import { expect, test } from 'vitest';
-import { DeathWatch } from '../../../../../router/health/cells/death-watch.ts';
+import { DeathWatch, type Inside } from '../../../../../router/health/cells/death-watch.ts';
 import type { InFlight } from '../../../../../router/health/verdicts/suspects.ts';
+import { until } from '../../../../support/wait.ts';
 
 const WINDOW_MS = 1_000;
 const LOST = { id: 'cell-a', state: 'down', unreachable: true } as const;
@@ -14,10 +15,12 @@ function one(tenant: string, again = false): InFlight {
 
 class Scene {
   nowMs = 5_000;
-  inside: InFlight[] = [];
+  inside: Inside | Promise<Inside> = [];
+  gathered = 0;
   readonly watch = new DeathWatch(
     WINDOW_MS,
     () => this.inside,
+    () => (this.gathered += 1),
     () => this.nowMs,
   );
 
@@ -107,4 +110,33 @@ test('a request that was in another cell before is remembered though another of 
   scene.watch.broke('cell-a', one('acme'));
   scene.watch.look(LOST);
   expect(scene.watch.pending?.deaths[0]?.tenants).toEqual([one('acme', true)]);
+});
+
+test('where others have to be asked who is inside, a death is told once they have answered', async () => {
+  const scene = new Scene();
+  const { watch } = scene;
+  watch.broke('cell-a', one('acme'));
+  let answer: (inside: Inside) => void = () => undefined;
+  scene.inside = new Promise((resolve) => (answer = resolve));
+  expect(watch.look(LOST)).toBe(false);
+  expect([watch.pending, watch.isGathering('cell-a'), watch.isGathering('cell-b')]).toEqual([
+    undefined,
+    true,
+    false,
+  ]);
+  // What broke until they answered was inside, too.
+  watch.broke('cell-a', one('bolt'));
+  answer([one('core')]);
+  await until('it is worth telling', () => scene.gathered === 1);
+  expect(watch.isGathering('cell-a')).toBe(false);
+  expect(scene.told).toEqual([['acme', 'bolt', 'core']]);
+});
+
+test('where nobody can say who is inside, nobody is accused', async () => {
+  const scene = new Scene();
+  scene.watch.broke('cell-a', one('acme'));
+  scene.inside = Promise.resolve(null);
+  scene.watch.look(LOST);
+  await until('it is worth telling', () => scene.gathered === 1);
+  expect(scene.watch.pending?.deaths).toMatchObject([{ many: true, tenants: [] }]);
 });
