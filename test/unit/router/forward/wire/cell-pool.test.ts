@@ -3,7 +3,7 @@ import { createHook } from 'node:async_hooks';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { isIP, type AddressInfo, type LookupFunction, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -333,6 +333,18 @@ test('over TLS it is the same, and a caller that does not keep up is waited for'
     await nextTurn();
   }
   expect(connections).toBe(1);
+});
+
+test('of several addresses the first that answers serves', async () => {
+  const cell = await startSaying(answerOf('hello'));
+  const network = plainNetwork();
+  const addresses = ['127.0.0.2', '::1', '127.0.0.1'].map((address) => ({ address, family: isIP(address) }));
+  const lookup: LookupFunction = (_, __, callback) => process.nextTick(callback, null, addresses);
+  Object.assign(network.names, { lookup });
+  const pool = new CellPool(`http://cell.test:${cell.port}`, network, 10_000);
+  onTestFinished(() => pool.destroy());
+  const { connection } = await askOnce(pool);
+  expect([(await askOnce(pool)).outcome.body, pool.take() === connection]).toEqual(['hello', true]);
 });
 
 test.skipIf(!existsSync('/proc/net/tcp'))(
