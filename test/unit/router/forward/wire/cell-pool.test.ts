@@ -6,6 +6,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { isIP, type AddressInfo, type LookupFunction, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { MalformedAnswer } from '../../../../../router/forward/wire/answer-head.ts';
@@ -18,6 +19,7 @@ import { Expiries } from '../../../../../router/tls/expiries.ts';
 import { makeCertificates } from '../../../../support/certificates.ts';
 import { plainNetwork } from '../../../../support/network.ts';
 import { until } from '../../../../support/wait.ts';
+import { mangled } from './answers.ts';
 import { answerOf, ask, bodyFrom, OK, Outcome, poolTo, post, startRawCell, startSaying } from './cells.ts';
 
 /** What has come in this turn of the event loop is over. */
@@ -291,6 +293,64 @@ test('many requests at once each get their own answer, over and over', async () 
   };
   await Promise.all(Array.from({ length: 20 }, (_, id) => client(id)));
   expect(wrong).toBe(0);
+});
+
+/** Answers with places for the number of the request, among them some that tell of less than comes. */
+const TEMPLATES = [
+  answerOf('######', 'X-Number: ######'),
+  `${OK}Transfer-Encoding: chunked\r\nX-Number: ######\r\n\r\n6;a=b\r\n######\r\n6\r\n######\r\n0\r\nA: ######\r\n\r\n`,
+  `${answerOf('######')}${answerOf('######')}`,
+  `${OK}Content-Length: 3\r\n\r\n${answerOf('######', 'X-Number: ######')}`,
+  `HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n######`,
+  `HTTP/1.1 304 Not Modified\r\nX-Number: ######\r\n\r\n`,
+  `HTTP/1.1 103 Early Hints\r\nX-Number: ######\r\n\r\n${answerOf('######')}`,
+  `${OK}X-Number: ######\r\n\r\n######`,
+];
+
+/** Six characters that no mangling makes. */
+function markOf(number: string): string {
+  return `<${Number(number).toString(36).padStart(4, '0')}>`;
+}
+
+test('however a cell answers, no request is answered with what another one was', async () => {
+  let says: string[] = [];
+  const cell = await startRawCell(({ socket }, piece) => {
+    const number = /x-number: (\d{6})/.exec(piece)?.[1] ?? '';
+    const text = says[Number(number) % says.length] ?? '';
+    socket.write(text.replaceAll('######', markOf(number)), 'latin1');
+  });
+  const pool = poolTo(cell.port);
+  let number = 100_000;
+  let answered = 0;
+  const client = async (): Promise<void> => {
+    for (let i = 0; i < 6; i += 1) {
+      number += 1;
+      const own = String(number);
+      const head = `GET / HTTP/1.1\r\nhost: cell.test\r\nx-number: ${own}\r\n\r\n`;
+      const connection = pool.take();
+      const outcome = ask(connection, { head });
+      // Some never come to their end.
+      const sinceMs = performance.now();
+      await until('it has had its time', () => outcome.over || performance.now() - sinceMs > 25);
+      if (!outcome.over) connection.abort();
+      const heard = `${outcome.head?.fields.join()} ${outcome.body}`;
+      for (const [other] of heard.matchAll(/<.{4}>/g)) expect(other).toBe(markOf(own));
+      if (outcome.whole) answered += 1;
+      await nextTurn();
+    }
+  };
+  const texts = fc.array(
+    fc.constantFrom(...TEMPLATES).chain((text) => fc.oneof(fc.constant(text), mangled(text))),
+    { minLength: 7, maxLength: 7 },
+  );
+  await fc.assert(
+    fc.asyncProperty(texts, async (texts) => {
+      says = texts;
+      await Promise.all(Array.from({ length: 4 }, client));
+    }),
+    { numRuns: 25, endOnFailure: true },
+  );
+  expect(answered).toBeGreaterThan(100);
 });
 
 test('over TLS it is the same, and a caller that does not keep up is waited for', async () => {
