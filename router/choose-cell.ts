@@ -1,7 +1,7 @@
 // Step 3 of a request: placement and verdicts → the cell that serves it now, or a refusal. Pure.
 import type { RefusalCode } from './errors.ts';
 import type { HealthRecord } from './health/record.ts';
-import { servedBy, slotOf } from './health/verdicts/served-by.ts';
+import { hasPins, servedBy, slotOf } from './health/verdicts/served-by.ts';
 
 export type Role = 'home' | 'guest';
 
@@ -64,7 +64,7 @@ export function chooseCell(home: string, tenant: string, knowledge: Knowledge, r
 
 function reasonOf(record: HealthRecord, tenant: string, cell: string): string {
   const { home, state, cause, share, pins } = record;
-  if (share < 100 && Object.hasOwn(pins, tenant)) return `pinned to ${cell}`;
+  if (share < 100 && hasPins(pins) && Object.hasOwn(pins, tenant)) return `pinned to ${cell}`;
   if (cell === home)
     return share === 0 ? 'home is serving' : `home is serving ${100 - share} % of its tenants`;
   const away = share === 100 ? '' : `, ${share} % are away`;

@@ -1,4 +1,5 @@
 // One request on its way through the steps: what is known of it so far, and its one end.
+import type { InBag } from './bag.ts';
 import type { Choice } from './choose-cell.ts';
 import type { Client } from './client.ts';
 import { refusalAnswer, type RefusalCode, type RefusalMore } from './errors.ts';
@@ -19,7 +20,8 @@ export type ExchangeEnd = {
 
 const CLIENT_GONE = 499;
 
-export class Exchange {
+export class Exchange implements InBag {
+  inBagAt = -1;
   readonly client: Client;
   readonly head: RequestHead;
   readonly requestId: string;

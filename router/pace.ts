@@ -22,14 +22,14 @@ type Times = { streamIdleMs: number };
  * body that the cell does not take yet, and an answer that the cell has not given, are not its fault.
  */
 export class PaceKeeper {
-  readonly #open: ReadonlySet<Exchange>;
+  readonly #open: Iterable<Exchange>;
   readonly #times: Times;
   readonly #watches = new WeakMap<Exchange, Watch>();
   /** Answered, with the rest of the body still to come. */
   readonly #unread = new Set<Exchange>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(open: ReadonlySet<Exchange>, times: Times) {
+  constructor(open: Iterable<Exchange>, times: Times) {
     this.#open = open;
     this.#times = times;
     this.#timer = setInterval(() => this.#look(performance.now()), LOOK_MS).unref();

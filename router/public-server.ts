@@ -1,5 +1,6 @@
 // The public listener: takes requests from the fronts, keeps an eye on those under way, and sees them out when it closes.
 import type { App } from './app.ts';
+import { Bag } from './bag.ts';
 import type { Client } from './client.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
@@ -20,7 +21,7 @@ export class PublicServer implements Gate {
   readonly #app: App;
   readonly #config: Config;
   readonly #streams: Streams;
-  readonly #open = new Set<Exchange>();
+  readonly #open = new Bag<Exchange>();
   readonly #connections: Connections;
   readonly #secure: SecureServer | null;
   readonly #http1: Http1Front;

@@ -1,13 +1,15 @@
 // From Node's request to plain data: the head that every decision reads.
 import type { IncomingMessage } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
-import type { RequestHead } from './request-head.ts';
+import { TLSSocket } from 'node:tls';
+import { fieldOf, type Peer, type RequestHead } from './request-head.ts';
 
-/** `rawTarget`: the target as it came. `trusted`: the peers whose word on the client is believed. */
-export function readHead(request: IncomingMessage, rawTarget: string, trusted: BlockList): RequestHead {
-  const peer = plainAddress(request.socket.remoteAddress ?? '');
+/** `rawTarget`: the target as it came. */
+export function readHead(request: IncomingMessage, rawTarget: string, peer: Peer): RequestHead {
+  // Node's own `headers` are left alone: they would be made for this.
+  const { rawHeaders } = request;
   const method = request.method ?? 'GET';
-  const { target, host } = targetAndHost(method, rawTarget, request.headers.host ?? '');
+  const { target, host } = targetAndHost(method, rawTarget, fieldOf(rawHeaders, 'host') ?? '');
   const queryAt = target.indexOf('?');
   return {
     method,
@@ -15,11 +17,18 @@ export function readHead(request: IncomingMessage, rawTarget: string, trusted: B
     target,
     path: queryAt === -1 ? target : target.slice(0, queryAt),
     host,
-    rawHeaders: request.rawHeaders,
-    peer,
-    secure: (request.socket as Socket & { encrypted?: boolean }).encrypted === true,
-    fromTrustedProxy: isAmong(trusted, peer),
+    rawHeaders,
+    peer: peer.peer,
+    secure: peer.secure,
+    fromTrustedProxy: peer.fromTrustedProxy,
   };
+}
+
+/** `trusted`: the peers whose word on the client is believed. */
+export function peerOf(socket: Socket, trusted: BlockList): Peer {
+  const peer = plainAddress(socket.remoteAddress ?? '');
+  const fromTrustedProxy = trusted.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4');
+  return { peer, fromTrustedProxy, secure: socket instanceof TLSSocket };
 }
 
 /** Absolute form: its authority replaces `Host`, and the cell gets the origin form (RFC 9112, section 3.2.2). */
@@ -33,12 +42,7 @@ function targetAndHost(method: string, target: string, host: string): { target: 
   return { target: rest.startsWith('/') ? rest : `/${rest}`, host: absolute[1] ?? host };
 }
 
-/** Whether an address, as `plainAddress` gives it, is in the list. */
-export function isAmong(list: BlockList, address: string): boolean {
-  return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
-}
-
 /** An IPv4 peer on a dual-stack listener comes as `::ffff:10.0.0.1`. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

@@ -20,6 +20,9 @@ export type RequestHead = {
   fromTrustedProxy: boolean;
 };
 
+/** Who is at the other end of a connection. */
+export type Peer = Pick<RequestHead, 'peer' | 'fromTrustedProxy' | 'secure'>;
+
 /** The value of the first field of that (lower-case) name in a list of names and values, or null. */
 export function fieldOf(fields: readonly string[], name: string): string | null {
   for (let i = 0; i + 1 < fields.length; i += 2) {

@@ -1,4 +1,5 @@
 // What is known of one request on its way to the cells of one home, and how often it may still be sent.
+import type { InBag } from '../bag.ts';
 import type { Role } from '../choose-cell.ts';
 import type { Exchange } from '../exchange.ts';
 import { LIMITS } from '../limits.ts';
@@ -26,7 +27,8 @@ export type DeliverySteps = {
   left(delivery: Delivery, inside: Inside): void;
 };
 
-export class Delivery implements Waiting {
+export class Delivery implements Waiting, InBag {
+  inBagAt = -1;
   readonly exchange: Exchange;
   /** What was cut over meanwhile has another one. */
   home: string;

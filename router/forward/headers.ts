@@ -3,7 +3,7 @@ import type { Choice } from '../choose-cell.ts';
 import { headerOf, listOf, type RequestHead } from '../request-head.ts';
 import { encodeHeaderValue } from '../tenant-id.ts';
 import { traceparentFrom } from '../telemetry/trace.ts';
-import { NameKinds, NameLengths } from './name-kinds.ts';
+import { beginsWith, FieldNames } from './field-names.ts';
 import type { AnswerHead } from './wire/answer-head.ts';
 
 /** RFC 9110, section 7.6.1, and what stood there in RFC 2616. They end at each hop, whoever names them. */
@@ -48,45 +48,37 @@ function namedByConnection(value: string | null): Set<string> | null {
   );
 }
 
-/** `X_Tenant_Id` becomes `X-Tenant-Id` in many a framework: what could pass for one of ours goes too. */
-function isReserved(name: string): boolean {
-  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
-  if (OURS.has(plain) || plain.startsWith('x-cell-')) return true;
-  return plain !== name && (tellsOfProxies(plain) || HOP_BY_HOP.has(plain) || FRAMING.has(plain));
+/** `X_Tenant_Id` becomes `X-Tenant-Id` in many a framework: whatever could pass for a name that matters goes too. */
+function passesForReserved(name: string): boolean {
+  const plain = name.replaceAll('_', '-').toLowerCase();
+  if (OURS.has(plain) || plain.startsWith('x-cell-') || plain.startsWith('x-forwarded-')) return true;
+  return plain === 'forwarded' || HOP_BY_HOP.has(plain) || FRAMING.has(plain);
 }
 
-/** What a proxy says of those before it (RFC 7239, and its elder kin): believed of a trusted one alone. */
-function tellsOfProxies(name: string): boolean {
-  return name === 'forwarded' || name.startsWith('x-forwarded-');
-}
+const FROM_CLIENT = new FieldNames<'dropped' | 'proxy' | 'trace'>([
+  ...[...HOP_BY_HOP, ...OURS, 'host'].map((name) => [name, 'dropped'] as const),
+  // What a proxy says of those before it (RFC 7239, and its elder kin): believed of a trusted one alone.
+  ['forwarded', 'proxy'],
+  ['tracestate', 'trace'],
+]);
 
-const REQUEST_LENGTHS = new NameLengths([...HOP_BY_HOP, ...OURS, 'host', 'forwarded', 'tracestate']);
-const ANSWER_LENGTHS = new NameLengths([...HOP_BY_HOP, 'x-cell-id', 'x-request-id', 'content-length']);
-const SMALL_X = 0x78;
-
-/** Families of names are told by how they begin, or by an underscore; all others are of a few lengths. */
-function mayMatter(name: string): boolean {
-  return REQUEST_LENGTHS.has(name) || (name.charCodeAt(0) | 0x20) === SMALL_X || name.includes('_');
-}
+const FROM_CELL = new FieldNames<'dropped' | 'length'>([
+  ...[...HOP_BY_HOP, 'x-cell-id', 'x-request-id'].map((name) => [name, 'dropped'] as const),
+  ['content-length', 'length'],
+]);
 
 /**
- * What becomes of a client's field: it passes, is dropped, or passes where a trusted proxy, or the trace, vouches for it.
+ * What becomes of a client's field: it passes (null), is dropped, or passes where a trusted proxy, or the trace, vouches
+ * for it.
  */
-const requestKinds = new NameKinds<'passes' | 'dropped' | 'proxy' | 'trace'>('passes', mayMatter, (name) => {
-  if (HOP_BY_HOP.has(name) || isReserved(name) || name === 'host') return 'dropped';
-  if (tellsOfProxies(name)) return 'proxy';
-  return name === 'tracestate' ? 'trace' : 'passes';
-});
-
-/** What becomes of a cell's field. */
-const answerKinds = new NameKinds<'passes' | 'dropped' | 'length'>(
-  'passes',
-  (name) => ANSWER_LENGTHS.has(name),
-  (name) => {
-    if (HOP_BY_HOP.has(name) || name === 'x-cell-id' || name === 'x-request-id') return 'dropped';
-    return name === 'content-length' ? 'length' : 'passes';
-  },
-);
+function meaningOf(name: string): 'dropped' | 'proxy' | 'trace' | null {
+  const meaning = FROM_CLIENT.of(name);
+  if (meaning !== null) return meaning;
+  // Two families beside: all that is ours, and what could pass for one with dashes.
+  if (name.includes('_') && passesForReserved(name)) return 'dropped';
+  if (beginsWith(name, 'x-cell-')) return 'dropped';
+  return beginsWith(name, 'x-forwarded-') ? 'proxy' : null;
+}
 
 export type Passage = {
   head: RequestHead;
@@ -111,7 +103,7 @@ export function requestFields(passage: Passage): string {
   let out = '';
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
-    const kind = requestKinds.of(name);
+    const kind = meaningOf(name);
     if (kind === 'dropped' || (kind === 'proxy' && !fromTrustedProxy)) continue;
     if ((kind === 'trace' && !trace.continues) || named?.has(name.toLowerCase()) === true) continue;
     out += `${name}: ${rawHeaders[i + 1]}\r\n`;
@@ -161,7 +153,7 @@ export function answerFields(
   const out: string[] = [];
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] ?? '';
-    const kind = answerKinds.of(name);
+    const kind = FROM_CELL.of(name);
     if (kind === 'dropped' || (kind === 'length' && lengthless)) continue;
     if (named?.has(name.toLowerCase()) === true) continue;
     out.push(name, fields[i + 1] ?? '');

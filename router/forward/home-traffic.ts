@@ -1,10 +1,11 @@
 // The requests of one home's tenants, whichever cell serves them: those under way, and how many came in all.
+import { Bag } from '../bag.ts';
 import type { HomeCount } from '../health/load.ts';
 import type { Delivery } from './delivery.ts';
 
 export class HomeTraffic {
   readonly home: string;
-  readonly underWay = new Set<Delivery>();
+  readonly underWay = new Bag<Delivery>();
   /** Grows by one with each request, refused or not: what was asked of the cell is its load. */
   requests = 0;
 

@@ -2,25 +2,47 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { InBag } from '../bag.ts';
 import type { Client } from '../client.ts';
 import type { Exchange } from '../exchange.ts';
+import type { Peer } from '../request-head.ts';
 import { hasBody } from '../forward/body-source.ts';
 import { resetSocket } from './raw-sockets.ts';
 
 /** Up to this the last of a body is written as a string. */
 const JOINED_MOST_BYTES = 16_384;
 
-export class Http1Client implements Client {
+/** What its requests have in common. */
+export type Http1Connection = {
+  /**
+   * The newest request, while it is under way or was the last one: none comes after one that says goodbye. Any other is
+   * forgotten with its end: an idle connection would keep all that belongs to it.
+   */
+  newest: Http1Client | null;
+  /** The TCP connection, where TLS is spoken on it. */
+  readonly raw: Socket;
+  readonly peer: Peer;
+};
+
+export class Http1Client implements Client, InBag {
+  inBagAt = -1;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly connection: Http1Connection;
   readonly #upgrade: boolean;
   /** What it is served by. */
   exchange: Exchange | null = null;
 
   /** `upgrade`: the HTTP server has left the socket to us. */
-  constructor(request: IncomingMessage, response: ServerResponse, upgrade: boolean) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: Http1Connection,
+    upgrade: boolean,
+  ) {
     this.#request = request;
     this.#response = response;
+    this.connection = connection;
     this.#upgrade = upgrade;
   }
 
@@ -67,11 +89,6 @@ export class Http1Client implements Client {
   /** Whether the connection is to carry further requests. */
   get keepsConnection(): boolean {
     return this.#response.shouldKeepAlive;
-  }
-
-  /** The connection that its request came on. */
-  get connection(): Socket {
-    return this.#request.socket;
   }
 
   onClose(listener: () => void): void {

@@ -1,8 +1,5 @@
 // From an HTTP/2 header list to plain data: the head that every decision reads (RFC 9113, section 8.3).
-import type { RequestHead } from '../request-head.ts';
-
-/** Who is at the other end of a connection, as `RequestHead` tells it. */
-export type Peer = Pick<RequestHead, 'peer' | 'fromTrustedProxy' | 'secure'>;
+import type { Peer, RequestHead } from '../request-head.ts';
 
 /** `fields`: names and values in turn, pseudo-fields first, as nghttp2 has let them pass. */
 export function readHttp2Head(fields: readonly string[], peer: Peer): RequestHead {

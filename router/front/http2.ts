@@ -2,12 +2,12 @@
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../config.ts';
 import type { Connections } from '../connections.ts';
-import { isAmong, plainAddress } from '../read-head.ts';
-import { headerOf } from '../request-head.ts';
+import { peerOf } from '../read-head.ts';
+import { headerOf, type Peer } from '../request-head.ts';
 import type { Gate } from './gate.ts';
 import type { Http2Client } from './http2-client.ts';
 import { Http2Connection, type Http2Owner } from './http2-connection.ts';
-import { readHttp2Head, type Peer } from './http2-head.ts';
+import { readHttp2Head } from './http2-head.ts';
 import { rawSocketOf } from './raw-sockets.ts';
 
 /** How often the connections are looked at: what time-outs may be late by. */
@@ -35,13 +35,8 @@ export class Http2Front implements Http2Owner {
 
   /** Takes a connection whose handshake is done. */
   take(socket: TLSSocket): void {
-    const peer = plainAddress(socket.remoteAddress ?? '');
     const connection = new Http2Connection(socket, this);
-    this.#open.set(connection, {
-      peer,
-      fromTrustedProxy: isAmong(this.#config.TRUSTED_PROXIES, peer),
-      secure: true,
-    });
+    this.#open.set(connection, peerOf(socket, this.#config.TRUSTED_PROXIES));
     socket.once('close', () => this.#open.delete(connection));
   }
 

@@ -33,7 +33,7 @@ export function slotOf(tenant: string, operation: number): number {
  */
 export function servedBy(record: Ruling, tenant: string): string | null {
   // Nearly always: nobody is away, or everybody, and nothing changes.
-  if (record.phase === 'open' && record.operation === null && !hasOwn(record.pins)) return record.target;
+  if (record.phase === 'open' && record.operation === null && !hasPins(record.pins)) return record.target;
   const slot = record.operation === null ? 0 : slotOf(tenant, record.operation);
   const now = cellAt(record, record.share, slot, tenant);
   if (record.phase === 'open') return now;
@@ -79,7 +79,7 @@ function slotIn({ operation }: HealthRecord, tenant: string): number {
   return operation === null ? 0 : slotOf(tenant, operation);
 }
 
-function hasOwn(pins: HealthRecord['pins']): boolean {
+export function hasPins(pins: HealthRecord['pins']): boolean {
   for (const _ in pins) return true;
   return false;
 }
