@@ -3,9 +3,10 @@ import { createHook } from 'node:async_hooks';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { isIP, type AddressInfo, type LookupFunction, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { MalformedAnswer } from '../../../../../router/forward/wire/answer-head.ts';
@@ -18,6 +19,7 @@ import { Expiries } from '../../../../../router/tls/expiries.ts';
 import { makeCertificates } from '../../../../support/certificates.ts';
 import { plainNetwork } from '../../../../support/network.ts';
 import { until } from '../../../../support/wait.ts';
+import { mangled } from './answers.ts';
 import { answerOf, ask, bodyFrom, OK, Outcome, poolTo, post, startRawCell, startSaying } from './cells.ts';
 
 /** What has come in this turn of the event loop is over. */
@@ -71,6 +73,32 @@ test.each([
   const next = await askOnce(pool);
   expect([next.connection === connection, next.outcome.body]).toEqual([false, 'second']);
   await until('the cell sees its end', () => cell.peers[0]?.ended);
+});
+
+test('a connection whose end was the end of an answer carries no other one', async () => {
+  const cell = await startSaying(({ socket }) => socket.end(`${OK}\r\nx`), answerOf('second'));
+  const pool = poolTo(cell.port);
+  const [first, second] = [new Outcome(), new Outcome()];
+  const connection = pool.take();
+  first.onTold = (what) => {
+    if (what === 'whole') setImmediate(() => setImmediate(() => ask(pool.take(), { outcome: second })));
+  };
+  ask(connection, { outcome: first });
+  expect(await second.end()).toMatchObject({ body: 'second', whole: true });
+  expect([first.body, connection.closed]).toEqual(['x', true]);
+});
+
+test('a connection is not used again in the turn in which it was answered: there may be more to come', async () => {
+  const cell = await startSaying(answerOf('x'));
+  const pool = poolTo(cell.port);
+  const [connection, outcome] = [pool.take(), new Outcome()];
+  const taken: CellConnection[] = [];
+  outcome.onTold = (what) => {
+    if (what === 'whole') process.nextTick(() => taken.push(pool.take()));
+  };
+  await ask(connection, { outcome }).end();
+  await nextTurn();
+  expect([taken[0] === connection, pool.take() === connection]).toEqual([false, true]);
 });
 
 test('HTTP/1.0 with keep-alive is kept', async () => {
@@ -223,9 +251,9 @@ test('nothing is left of a pool that is gone: no socket, and no timer', async ()
   const cell = await startSaying(answerOf('x'), answerOf('x', 'Connection: close'), '', 'nonsense\r\n\r\n');
   hook.enable();
   onTestFinished(() => void hook.disable());
-  const pool = poolTo(cell.port);
+  const pool = poolTo(cell.port, 600_000);
   const outcomes: Outcome[] = [];
-  for (let i = 0; i < 4; i += 1) outcomes.push(ask(pool.take(), { timeoutMs: 60_000 + i }));
+  for (let i = 0; i < 4; i += 1) outcomes.push(ask(pool.take(), { timeoutMs: 600_000 + i }));
   const { body } = bodyFrom();
   outcomes.push(ask(pool.take(), { ...post(null), body }));
   pool.take().abort();
@@ -265,6 +293,64 @@ test('many requests at once each get their own answer, over and over', async () 
   };
   await Promise.all(Array.from({ length: 20 }, (_, id) => client(id)));
   expect(wrong).toBe(0);
+});
+
+/** Answers with places for the number of the request, among them some that tell of less than comes. */
+const TEMPLATES = [
+  answerOf('######', 'X-Number: ######'),
+  `${OK}Transfer-Encoding: chunked\r\nX-Number: ######\r\n\r\n6;a=b\r\n######\r\n6\r\n######\r\n0\r\nA: ######\r\n\r\n`,
+  `${answerOf('######')}${answerOf('######')}`,
+  `${OK}Content-Length: 3\r\n\r\n${answerOf('######', 'X-Number: ######')}`,
+  `HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n######`,
+  `HTTP/1.1 304 Not Modified\r\nX-Number: ######\r\n\r\n`,
+  `HTTP/1.1 103 Early Hints\r\nX-Number: ######\r\n\r\n${answerOf('######')}`,
+  `${OK}X-Number: ######\r\n\r\n######`,
+];
+
+/** Six characters that no mangling makes. */
+function markOf(number: string): string {
+  return `<${Number(number).toString(36).padStart(4, '0')}>`;
+}
+
+test('however a cell answers, no request is answered with what another one was', async () => {
+  let says: string[] = [];
+  const cell = await startRawCell(({ socket }, piece) => {
+    const number = /x-number: (\d{6})/.exec(piece)?.[1] ?? '';
+    const text = says[Number(number) % says.length] ?? '';
+    socket.write(text.replaceAll('######', markOf(number)), 'latin1');
+  });
+  const pool = poolTo(cell.port);
+  let number = 100_000;
+  let answered = 0;
+  const client = async (): Promise<void> => {
+    for (let i = 0; i < 6; i += 1) {
+      number += 1;
+      const own = String(number);
+      const head = `GET / HTTP/1.1\r\nhost: cell.test\r\nx-number: ${own}\r\n\r\n`;
+      const connection = pool.take();
+      const outcome = ask(connection, { head });
+      // Some never come to their end.
+      const sinceMs = performance.now();
+      await until('it has had its time', () => outcome.over || performance.now() - sinceMs > 25);
+      if (!outcome.over) connection.abort();
+      const heard = `${outcome.head?.fields.join()} ${outcome.body}`;
+      for (const [other] of heard.matchAll(/<.{4}>/g)) expect(other).toBe(markOf(own));
+      if (outcome.whole) answered += 1;
+      await nextTurn();
+    }
+  };
+  const texts = fc.array(
+    fc.constantFrom(...TEMPLATES).chain((text) => fc.oneof(fc.constant(text), mangled(text))),
+    { minLength: 7, maxLength: 7 },
+  );
+  await fc.assert(
+    fc.asyncProperty(texts, async (texts) => {
+      says = texts;
+      await Promise.all(Array.from({ length: 4 }, client));
+    }),
+    { numRuns: 25, endOnFailure: true },
+  );
+  expect(answered).toBeGreaterThan(100);
 });
 
 test('over TLS it is the same, and a caller that does not keep up is waited for', async () => {
@@ -307,6 +393,18 @@ test('over TLS it is the same, and a caller that does not keep up is waited for'
     await nextTurn();
   }
   expect(connections).toBe(1);
+});
+
+test('of several addresses the first that answers serves', async () => {
+  const cell = await startSaying(answerOf('hello'));
+  const network = plainNetwork();
+  const addresses = ['127.0.0.2', '::1', '127.0.0.1'].map((address) => ({ address, family: isIP(address) }));
+  const lookup: LookupFunction = (_, __, callback) => process.nextTick(callback, null, addresses);
+  Object.assign(network.names, { lookup });
+  const pool = new CellPool(`http://cell.test:${cell.port}`, network, 10_000);
+  onTestFinished(() => pool.destroy());
+  const { connection } = await askOnce(pool);
+  expect([(await askOnce(pool)).outcome.body, pool.take() === connection]).toEqual(['hello', true]);
 });
 
 test.skipIf(!existsSync('/proc/net/tcp'))(
