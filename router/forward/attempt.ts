@@ -10,7 +10,7 @@ import { AnswerTimeout, cellFailure, ClientGone, type CellFailure } from './fail
 import { answerFields, requestFields } from './headers.ts';
 import type { Stream } from './streams.ts';
 import type { AnswerHead } from './wire/answer-head.ts';
-import type { CellConnection, Sending } from './wire/cell-connection.ts';
+import type { CellConnection, CellRequest, Sending } from './wire/cell-connection.ts';
 
 /** How a sending ended, where the client has not been answered by it. */
 export type AttemptEnd =
@@ -35,7 +35,7 @@ export type AttemptEvents = {
 const MISDIRECTED = 421;
 const RESET_CONTENT = 205;
 
-/** Whose length is told by nobody: what of a body the framing of the client's own protocol carries (RFC 9112, section 6.1). */
+/** A request of these without a body says so (RFC 9110, section 8.6). */
 const EXPECTS_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 /** Events that go on and on. Those that say how long they are, or have no body, are an answer like any other. */
@@ -44,6 +44,8 @@ function isEventStream({ fields, length }: AnswerHead, { head }: Exchange): bool
   if (!/^text\/event-stream\b/i.test(fieldOf(fields, 'content-type') ?? '')) return false;
   return head.method !== 'HEAD' && length === null;
 }
+
+type Framed = Pick<CellRequest, 'chunked' | 'length' | 'upgrade'>;
 
 /** Takes a cell's answer from its connection and gives it to the client as it comes. */
 export class Attempt implements Sending {
@@ -91,24 +93,20 @@ export class Attempt implements Sending {
   /** Sends the request; how it goes is told to the events. `once`: the connection carries no other one. `host`: the cell's. */
   sendRequest(connection: CellConnection, host: string, body: BodySource | null, once: boolean): void {
     const { exchange } = this;
-    const { method } = exchange.head;
-    const chunked = body !== null && headerOf(exchange.head, 'content-length') === null;
+    const { head } = exchange;
+    const declared = headerOf(head, 'content-length');
+    const chunked = body !== null && declared === null;
     exchange.inviteBody();
     let framing = once ? 'connection: close\r\n' : '';
     if (chunked) framing += 'transfer-encoding: chunked\r\n';
-    else if (body === null && EXPECTS_BODY.has(method) && headerOf(exchange.head, 'content-length') === null)
-      framing += 'content-length: 0\r\n';
-    this.send(connection, { framing, host, chunked, upgrade: false }, body);
+    else if (declared === null && EXPECTS_BODY.has(head.method)) framing += 'content-length: 0\r\n';
+    const length = declared === null ? null : Number(declared);
+    this.send(connection, { framing, host, chunked, length, upgrade: false }, body);
   }
 
   protected send(
     connection: CellConnection,
-    {
-      framing,
-      host,
-      chunked,
-      upgrade,
-    }: { framing: string; host: string; chunked: boolean; upgrade: boolean },
+    { framing, host, ...framed }: { framing: string; host: string } & Framed,
     body: BodySource | null,
   ): void {
     const { head, tenant, requestId, timeoutMs } = this.exchange;
@@ -117,7 +115,7 @@ export class Attempt implements Sending {
     const named = head.host === '' ? host : head.host;
     const text = `${method} ${target} HTTP/1.1\r\nhost: ${named}\r\n${framing}${fields}\r\n`;
     this.#connection = connection;
-    connection.send({ method, upgrade, head: text, chunked, timeoutMs }, body, this);
+    connection.send({ method, head: text, timeoutMs, ...framed }, body, this);
   }
 
   /** Ends the sending without a word to anybody: the client has left, or the request goes another way. */
@@ -243,6 +241,10 @@ export class Attempt implements Sending {
 
   onFailed(error: Error): void {
     if (this.#finished || error instanceof ClientGone) return;
+    if (this.#misdirected !== null) {
+      this.#tellMisdirected();
+      return;
+    }
     this.#finish();
     // What the client has begun to read is cut, never ended as if it were whole.
     if (this.#headWritten) this.exchange.client.cut();

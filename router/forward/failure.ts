@@ -6,7 +6,7 @@ import { beforeAnyRequest, tlsFailure, wordsFor } from '../tls/failures.ts';
 export type CellFailure = {
   code: Extract<
     RefusalCode,
-    'cell-connection-failed' | 'cell-timeout' | 'cell-bad-response' | 'body-too-large'
+    'cell-connection-failed' | 'cell-timeout' | 'cell-bad-response' | 'body-too-large' | 'bad-request'
   >;
   /** The router's own words, without addresses. */
   detail: string;
@@ -25,6 +25,11 @@ export class BodyTooLarge extends Error {
 /** The client left, or broke off its own body. */
 export class ClientGone extends Error {
   override name = 'ClientGone';
+}
+
+/** The client's body is not as long as its `Content-Length` says: no front lets that pass, and no cell may see it. */
+export class BodyMismatch extends Error {
+  override name = 'BodyMismatch';
 }
 
 /** No connection to the cell came about in time. */
@@ -58,6 +63,8 @@ const RESET = new Set(['ECONNRESET', 'EPIPE']);
 export function cellFailure(error: unknown): CellFailure {
   if (error instanceof BodyTooLarge)
     return { code: 'body-too-large', detail: 'The body is too long.', blame: 'none' };
+  if (error instanceof BodyMismatch)
+    return { code: 'bad-request', detail: 'The body is not as long as it says.', blame: 'none' };
   if (error instanceof AnswerTimeout)
     return { code: 'cell-timeout', detail: 'no answer in time', blame: 'answer' };
   if (error instanceof MalformedAnswer)

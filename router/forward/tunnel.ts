@@ -35,7 +35,7 @@ export class TunnelAttempt extends Attempt {
   }
 
   open(connection: CellConnection, host: string): void {
-    this.send(connection, { framing: FRAMING, host, chunked: false, upgrade: true }, null);
+    this.send(connection, { framing: FRAMING, host, chunked: false, length: null, upgrade: true }, null);
   }
 
   override onSwitched(head: AnswerHead, cellSocket: Socket, rest: Buffer): void {

@@ -129,6 +129,23 @@ test('a 421 that says no epoch is met with the rule, too', async () => {
   expect(counted.asked).toBe(2);
 });
 
+test('a 421 whose connection breaks amid its words is one all the same: a write is sent again', async () => {
+  const [a, b] = await fenced();
+  const { send } = await routed([a, b]);
+  const again = echo(a);
+  let asked = 0;
+  a.scripts.set('/orders', (request, response) => {
+    asked += 1;
+    if (asked > 1) again(request, response);
+    else {
+      response.writeHead(421, { 'content-length': '100' }).write('{');
+      setImmediate(() => request.socket.destroy());
+    }
+  });
+  expect(told(await send('acme', { method: 'POST', body: 'x' }))).toEqual([200, 'cell-a']);
+  expect(asked).toBe(2);
+});
+
 test('with a newer rule at the cell a request waits until the router has it, and asks nobody before', async () => {
   const [{ store, env }, [a, b]] = await Promise.all([sharedStore(), fenced()]);
   const { send, untilHeld } = await routed([a, b], { ...env, ...PATIENT });

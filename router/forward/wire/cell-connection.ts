@@ -1,8 +1,8 @@
 // One connection to a cell: writes one request at a time, reads its answer, and says how it went.
 import type { Socket } from 'node:net';
 import type { BodySink, BodySource } from '../body-source.ts';
-import { AnswerTimeout, ConnectionClosed, ConnectTimeout } from '../failure.ts';
-import type { AnswerHead } from './answer-head.ts';
+import { AnswerTimeout, BodyMismatch, ConnectionClosed, ConnectTimeout } from '../failure.ts';
+import { MalformedAnswer, type AnswerHead } from './answer-head.ts';
 import { AnswerParser, type AnswerEvents, type Asked } from './answer-parser.ts';
 
 /** A request as it goes to the cell. */
@@ -11,6 +11,8 @@ export type CellRequest = Asked & {
   head: string;
   /** Its body has no length: it goes in chunks. */
   chunked: boolean;
+  /** What its `Content-Length` says, in bytes; null: it has none. */
+  length: number | null;
   /** How long the cell may take until the head of its answer, from the last of the request that was written. */
   timeoutMs: number;
 };
@@ -58,6 +60,8 @@ export class CellConnection implements AnswerEvents, BodySink {
   #body: BodySource | null = null;
   /** Not all of the body has been written. */
   #bodyOpen = false;
+  /** What of its length has not been. */
+  #leftBytes = 0;
   /** The head of the request, while it waits for the first of its body to go with it. */
   #head: string | null = null;
   #persistent = false;
@@ -135,8 +139,10 @@ export class CellConnection implements AnswerEvents, BodySink {
     this.#parser.begin(request);
     this.#awaitsHead = true;
     this.#restartClock(request.timeoutMs);
+    this.#leftBytes = request.length ?? 0;
     if (body === null) {
-      this.#socket.write(request.head, 'latin1');
+      if (this.#leftBytes > 0) this.#fail(new BodyMismatch());
+      else this.#socket.write(request.head, 'latin1');
       return;
     }
     this.#head = request.head;
@@ -155,6 +161,12 @@ export class CellConnection implements AnswerEvents, BodySink {
 
   part(chunk: Buffer): boolean {
     const chunked = this.#request?.chunked === true;
+    this.#leftBytes -= chunk.length;
+    // What is more than it said would be the beginning of the next request.
+    if (!chunked && this.#leftBytes < 0) {
+      this.#fail(new BodyMismatch());
+      return false;
+    }
     const before = (this.#head ?? '') + (chunked ? `${chunk.length.toString(16)}\r\n` : '');
     const behind = chunked ? '\r\n' : '';
     this.#head = null;
@@ -173,8 +185,13 @@ export class CellConnection implements AnswerEvents, BodySink {
   }
 
   end(): void {
+    const chunked = this.#request?.chunked === true;
+    if (!chunked && this.#leftBytes !== 0) {
+      this.#fail(new BodyMismatch());
+      return;
+    }
     this.#bodyOpen = false;
-    const last = (this.#head ?? '') + (this.#request?.chunked === true ? '0\r\n\r\n' : '');
+    const last = (this.#head ?? '') + (chunked ? '0\r\n\r\n' : '');
     this.#head = null;
     if (last !== '') this.#socket.write(last, 'latin1');
     this.#refreshClock();
@@ -193,6 +210,8 @@ export class CellConnection implements AnswerEvents, BodySink {
       // What no request has asked for might pass for the answer to the next one.
       if (!this.#parser.feed(bytes, 0, length)) this.close();
     } catch (error) {
+      // Anything else is a fault of ours: the request ends all the same, and the process says so on stderr.
+      if (!(error instanceof MalformedAnswer)) process.emitWarning(error as Error);
       this.#fail(error as Error);
     }
   }
@@ -200,7 +219,7 @@ export class CellConnection implements AnswerEvents, BodySink {
   onHead(head: AnswerHead): void {
     this.#awaitsHead = false;
     this.#persistent = head.persistent;
-    this.idleMs = head.idleMs ?? Number.POSITIVE_INFINITY;
+    if (head.idleMs !== null) this.idleMs = head.idleMs;
     this.#sending?.onAnswer(head);
   }
 

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   AnswerTimeout,
+  BodyMismatch,
   BodyTooLarge,
   cellFailure,
   ConnectionClosed,
@@ -33,6 +34,7 @@ test.each([
 });
 
 test.each([
+  [new BodyMismatch(), 'bad-request', 'none'],
   [new ConnectTimeout(), 'cell-connection-failed', 'no-connection'],
   [new ConnectionClosed(), 'cell-connection-failed', 'reset'],
   [new AnswerTimeout(), 'cell-timeout', 'answer'],

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   AnswerTimeout,
+  BodyMismatch,
   BodyTooLarge,
   ClientGone,
   ConnectionClosed,
@@ -482,4 +483,27 @@ test('a 101 that nobody asked for fails', async () => {
   const outcome = await ask(poolTo(cell.port).take()).end();
   expect([outcome.switched, outcome.failure]).toEqual([null, expect.any(MalformedAnswer)]);
   await until('it is closed', () => cell.peers[0]?.ended);
+});
+
+test.each([
+  ['longer', ['12345', '6']],
+  ['longer in one piece', ['123456']],
+  ['shorter', ['1234']],
+])('a body that is %s than its length never passes for another request', async (_, parts) => {
+  const cell = await startRawCell(() => undefined);
+  const { stream, body } = bodyFrom();
+  const outcome = ask(poolTo(cell.port).take(), { ...post(5), body });
+  for (const part of parts) stream.write(part);
+  stream.end();
+  await outcome.end();
+  expect(outcome.failure).toBeInstanceOf(BodyMismatch);
+  await until('the connection is left', () => cell.peers.every(({ ended }) => ended));
+});
+
+test('a length without a body is not sent', async () => {
+  const cell = await startRawCell(() => undefined);
+  const outcome = ask(poolTo(cell.port).take(), post(5));
+  await outcome.end();
+  expect(outcome.failure).toBeInstanceOf(BodyMismatch);
+  expect(cell.peers.map(({ received }) => received).join('')).toBe('');
 });

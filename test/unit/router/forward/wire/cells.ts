@@ -136,16 +136,17 @@ export function ask(
   { body, outcome = new Outcome(), ...request }: Ask = {},
 ): Outcome {
   const head = 'GET / HTTP/1.1\r\nhost: cell.test\r\n\r\n';
-  const asked = { method: 'GET', upgrade: false, chunked: false, timeoutMs: 30_000, head, ...request };
+  const plain = { method: 'GET', upgrade: false, chunked: false, length: null, timeoutMs: 30_000, head };
+  const asked = { ...plain, ...request };
   connection.send(asked, body ?? null, outcome);
   return outcome;
 }
 
 /** The head of a POST; `length`: null for chunks. */
-export function post(length: number | null): Pick<CellRequest, 'method' | 'head' | 'chunked'> {
+export function post(length: number | null): Pick<CellRequest, 'method' | 'head' | 'chunked' | 'length'> {
   const framing = length === null ? 'transfer-encoding: chunked' : `content-length: ${length}`;
   const head = `POST / HTTP/1.1\r\nhost: cell.test\r\n${framing}\r\n\r\n`;
-  return { method: 'POST', head, chunked: length === null };
+  return { method: 'POST', head, chunked: length === null, length };
 }
 
 /** A client's body that the test writes. */
