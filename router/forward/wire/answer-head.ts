@@ -1,4 +1,5 @@
 // The head of a cell's answer, read as strictly as RFC 9112 is written. Pure.
+import { FieldNames } from '../field-names.ts';
 
 /** What a cell sent is no answer, or one that two readers could take for two things. */
 export class MalformedAnswer extends Error {
@@ -37,6 +38,14 @@ const IN_VALUE = tableOf(/[\t\x20-\x7e\x80-\xff]/);
 const UNSOUND = /[^\t\r\n\x20-\x7e\x80-\xff]|\r[^\n]|[^\r]\n|\n[\t ]/;
 const FIELD = /^[!#$%&'*+.^_`|~\w-]+:[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
+type Framing = 'length' | 'coding' | 'connection' | 'idle';
+const FRAMING = new FieldNames<Framing>([
+  ['content-length', 'length'],
+  ['transfer-encoding', 'coding'],
+  ['connection', 'connection'],
+  ['keep-alive', 'idle'],
+]);
+
 const CLOSES = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const KEEPS = /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i;
 const IDLE = /(?:^|[,; \t])timeout=(\d{1,9})(?:[,; \t]|$)/i;
@@ -83,6 +92,7 @@ export function readAnswerHead(bytes: Buffer, from: number, to: number): AnswerH
   // RFC 9112, section 6.3: either of the two could be meant.
   if (chunked && (length !== null || minor === 0)) malformed();
   if (connection === null) head.persistent = minor === 1;
+  else if (connection === 'keep-alive') head.persistent = true;
   else head.persistent = !CLOSES.test(connection) && (minor === 1 || KEEPS.test(connection));
   return head;
 }
@@ -120,9 +130,8 @@ function readField(
   const name = text.slice(at - begin, colon - begin);
   const value = text.slice(from - begin, until - begin);
   head.fields.push(name, value);
-  // Four names matter: their lengths spare most fields a lower-case copy of the name.
-  const { length } = name;
-  if (length === 14 || length === 17 || length === 10) readFraming(name.toLowerCase(), value, head);
+  const framing = FRAMING.of(name);
+  if (framing !== null) readFraming(framing, value, head);
   return end + 2;
 }
 
@@ -135,18 +144,18 @@ function endOfLine(bytes: Buffer, at: number, to: number): number {
   return end;
 }
 
-function readFraming(name: string, value: string, head: AnswerHead): void {
-  if (name === 'content-length') {
+function readFraming(what: Framing, value: string, head: AnswerHead): void {
+  if (what === 'length') {
     // The same length twice is one too many: whoever joins them reads another one.
     if (head.length !== null || !LENGTH.test(value)) malformed();
     head.length = Number(value);
-  } else if (name === 'transfer-encoding') {
+  } else if (what === 'coding') {
     // A coding that nobody has asked for: its bytes would pass for what they are not.
     if (head.chunked || value.toLowerCase() !== 'chunked') malformed();
     head.chunked = true;
-  } else if (name === 'connection') {
+  } else if (what === 'connection') {
     head.connection = head.connection === null ? value : `${head.connection}, ${value}`;
-  } else if (name === 'keep-alive') {
+  } else {
     const idle = IDLE.exec(value)?.[1];
     if (idle !== undefined)
       head.idleMs = Math.min(head.idleMs ?? Number.POSITIVE_INFINITY, Number(idle) * 1_000);

@@ -44,7 +44,7 @@ test('a name is one of them exactly where its lower-case form is', () => {
     .tuple(cased, fc.nat(13), fc.integer({ min: 0, max: 255 }))
     .map(([name, at, code]) => name.slice(0, at) + String.fromCharCode(code) + name.slice(at + 1));
   fc.assert(
-    fc.property(fc.oneof(cased, mutated, fc.string()), (name) => {
+    fc.property(fc.oneof(cased, mutated), (name) => {
       // Other than ASCII's letters nothing has a case here: header names are bytes.
       const lower = name.replace(/[A-Z]/g, (c) => c.toLowerCase());
       expect(names.of(name)).toBe(known.includes(lower) ? lower : null);
