@@ -13,7 +13,7 @@ import { HASHED_METHODS, isCellgatePath, routeOf } from './routes.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { RequestHealth } from './request-health.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import type { AccessLog } from './telemetry/log.ts';
+import type { AccessLog } from './telemetry/access-log.ts';
 import { findTenant, type TenantAnswer } from './tenant.ts';
 import type { TokenVerifier } from './token.ts';
 

@@ -12,7 +12,7 @@ import type { CellNetwork } from './network.ts';
 import { PublicServer } from './public-server.ts';
 import { RateLimits } from './rate-limits.ts';
 import type { RequestHealth, Requests } from './request-health.ts';
-import { AccessLog } from './telemetry/log.ts';
+import { AccessLog } from './telemetry/access-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { TokenVerifier } from './token.ts';
 
@@ -33,6 +33,7 @@ export class DataPlane implements Requests {
   readonly #pools: CellPools;
   readonly #courier: Courier;
   readonly #server: PublicServer;
+  readonly #accessLog: AccessLog;
 
   /** Throws `PemError` when the files of the public certificate can not be used. */
   constructor({ config: whole, fleets, health, network, metrics, log }: DataPlaneParts) {
@@ -44,6 +45,7 @@ export class DataPlane implements Requests {
     this.#courier = new Courier(config, health, lanes, this.#pools, health);
     const courier = this.#courier;
     const [tokens, accessLog] = [new TokenVerifier(), new AccessLog(log, config)];
+    this.#accessLog = accessLog;
     const app = new App({ config, fleets, monitor: health, courier, rates, tokens, metrics, accessLog });
     this.#server = new PublicServer(app, config, courier.streams, network.expiries, log);
     metrics.observeRequests({
@@ -68,6 +70,7 @@ export class DataPlane implements Requests {
   async close(): Promise<void> {
     await this.#server.close(this.#config.DRAIN_TIMEOUT_MS);
     this.#pools.destroy();
+    this.#accessLog.flush();
   }
 
   counts(): Iterable<HomeCount> {
