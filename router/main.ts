@@ -7,6 +7,7 @@ import { DataPlane } from './data-plane.ts';
 import { faultLine } from './faults.ts';
 import { FleetFileError } from './fleet/load.ts';
 import type { Requests } from './request-health.ts';
+import { settleMemory } from './settle-memory.ts';
 import { createLog } from './telemetry/log.ts';
 import { PemError } from './tls/pem-files.ts';
 import { Workers } from './workers/workers.ts';
@@ -27,6 +28,7 @@ async function run(config: Config): Promise<void> {
     await control.close();
   };
 
+  settleMemory();
   try {
     const admin = await control.listen(requests);
     const address = await requests.listen();

@@ -49,6 +49,9 @@ export function inheritedEnv(env: NodeJS.ProcessEnv): Record<string, string> {
   return passed;
 }
 
+/** As `npm run` starts them: what was compiled once is not compiled again. */
+const PRELOAD = ['--import', pathToFileURL(join(ROOT, 'node-version.mjs')).href];
+
 /** How to run a cell. Its data is kept in `folder`, for as long as the fleet lives. `pair`: see `planPairs`. */
 export function cellSpec(
   cell: CellPlan,
@@ -61,7 +64,7 @@ export function cellSpec(
     name: cell.id,
     kind: 'cell',
     command: process.execPath,
-    args: [join(ROOT, 'cell-template/main.ts')],
+    args: [...PRELOAD, join(ROOT, 'cell-template/main.ts')],
     env: { ...env, ...pair, CELL_ID: cell.id, HOST: '127.0.0.1', PORT: String(cell.port), DATA_DIR: dataDir },
     url: cell.url,
     dataDir,
@@ -82,7 +85,7 @@ export function routerSpec(
     name: router.id,
     kind: 'router',
     command: process.execPath,
-    args: [join(ROOT, 'router/main.ts')],
+    args: [...PRELOAD, join(ROOT, 'router/main.ts')],
     env: {
       DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS),
       ...env,

@@ -29,7 +29,7 @@ const TOKEN = 'a-token-of-this-run';
 /** Starts a router on ports of the kernel's choice and waits until it is ready. `env` beats the defaults. */
 export async function startRouter(id: string, env: Record<string, string>): Promise<RunningRouter> {
   const logs: LogLine[] = [];
-  const child = startChild(process.execPath, ['router/main.ts'], {
+  const child = startChild(process.execPath, ['--import', './node-version.mjs', 'router/main.ts'], {
     env: {
       HOST: '127.0.0.1',
       PORT: '0',

@@ -5,6 +5,7 @@ import { readConfig } from '../config.ts';
 import { DataPlane } from '../data-plane.ts';
 import type { HomeCount } from '../health/load.ts';
 import { CellNetwork } from '../network.ts';
+import { settleMemory } from '../settle-memory.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { FromWorker, StartFailure, ToWorker } from './messages.ts';
@@ -60,6 +61,7 @@ async function begin({ worker, steadyOriginMs, news }: Begin): Promise<void> {
     const plane = new DataPlane({ config, fleets: told, health: mirror, network, metrics, log });
     serving = { told, mirror, network, plane };
     network.watch();
+    settleMemory();
     tell({ kind: 'listening', address: await plane.listen() });
     setInterval(() => tellCounts(), COUNTS_MS);
   } catch (error) {

@@ -32,7 +32,7 @@ export async function startCellgate(setup: Setup, options: CellgateOptions): Pro
     label,
     port,
     command: process.execPath,
-    args: ['router/main.ts'],
+    args: ['--import', './node-version.mjs', 'router/main.ts'],
     env: {
       HOST: '127.0.0.1',
       PORT: String(port),
