@@ -1,5 +1,6 @@
 // What a local fleet is made of, before anything runs: cells, zones, the fleet file, and each process's environment.
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { requestJson } from '../http-json.ts';
 import type { ChildSpec } from './child.ts';

@@ -97,8 +97,10 @@ export class Http1Front {
       server.closeAllConnections();
       for (const socket of this.#upgraded) socket.destroy();
     }, limitMs);
-    // Without having listened, there is nothing to close.
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    // One that does not listen has nothing to close; and Node throws where the primary refuses a worker's port after that.
+    const closed = server.listening
+      ? new Promise<void>((resolve) => server.close(() => resolve()))
+      : Promise.resolve();
     // Where the head of an answer promised to keep the connection, it is idle after the answer.
     for (const client of this.#open) client.onClose(() => server.closeIdleConnections());
     await closed;
