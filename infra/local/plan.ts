@@ -89,6 +89,7 @@ export function routerSpec(
     args: [...PRELOAD, join(ROOT, 'router/main.ts')],
     env: {
       DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS),
+      MALLOC_ARENA_MAX: '1',
       ...env,
       HOST: '127.0.0.1',
       PORT: String(router.port),

@@ -37,6 +37,8 @@ export async function startRouter(id: string, env: Record<string, string>): Prom
       ADMIN_TOKEN: `operator:${TOKEN}`,
       ACCESS_LOG: 'off',
       ROUTER_ID: id,
+      // As `npm run router` has it.
+      MALLOC_ARENA_MAX: '1',
       ...env,
     },
     onLine: (line) => logs.push(JSON.parse(line) as LogLine),

@@ -34,6 +34,7 @@ export async function startCellgate(setup: Setup, options: CellgateOptions): Pro
     command: process.execPath,
     args: ['--import', './node-version.mjs', 'router/main.ts'],
     env: {
+      MALLOC_ARENA_MAX: '1',
       HOST: '127.0.0.1',
       PORT: String(port),
       ADMIN_PORT: String(adminPort),
