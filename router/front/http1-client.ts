@@ -6,10 +6,11 @@ import type { InBag } from '../bag.ts';
 import type { Client } from '../client.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Peer } from '../request-head.ts';
+import { copyOf } from './copies.ts';
 import { hasBody } from '../forward/body-source.ts';
 import { resetSocket } from './raw-sockets.ts';
 
-/** Up to this the last of a body is written as a string. */
+/** Up to this a part of a body is written as a string. */
 const JOINED_MOST_BYTES = 16_384;
 
 /** What its requests have in common. */
@@ -113,14 +114,19 @@ export class Http1Client implements Client, InBag {
   }
 
   write(part: Buffer): boolean {
-    return this.#response.write(Buffer.from(part));
+    if (part.length <= JOINED_MOST_BYTES) return this.#response.write(part.toString('latin1'), 'latin1');
+    const { bytes, done } = copyOf(part);
+    return this.#response.write(bytes, done);
   }
 
   end(last?: Buffer | string): void {
+    if (last === undefined || typeof last === 'string') this.#response.end(last);
     // As a string it goes with the head in one write, and needs no other copy.
-    if (typeof last !== 'string' && last !== undefined && last.length <= JOINED_MOST_BYTES) {
-      this.#response.end(last.toString('latin1'), 'latin1');
-    } else this.#response.end(typeof last === 'object' ? Buffer.from(last) : last);
+    else if (last.length <= JOINED_MOST_BYTES) this.#response.end(last.toString('latin1'), 'latin1');
+    else {
+      this.write(last);
+      this.#response.end();
+    }
   }
 
   closeAfterwards(): void {
