@@ -41,6 +41,18 @@ export function findHome(location: Location, cutOvers: CutOvers): Home | NoHome 
   return isOvertaken(location, home, cutOvers) ? noHome(home, OVERTAKEN) : { home, movingTo };
 }
 
+/** The home of a tenant, by its location; null: nobody can tell whether it was moved from there. */
+export function homeOf(location: Location, cutOvers: CutOvers): string | null {
+  const found = findHome(location, cutOvers);
+  return 'refusal' in found ? null : found.home;
+}
+
+/** Whether a tenant is at a home from which it is to be cut over to this one. */
+export function movesTo(location: Location, to: string, cutOvers: CutOvers): boolean {
+  const found = findHome(location, cutOvers);
+  return 'movingTo' in found && found.movingTo === to;
+}
+
 type Why = { reason: (home: string) => string; detail: string };
 
 const UNKNOWN: Why = {

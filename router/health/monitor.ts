@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { canFollow } from '../cut-over.ts';
 import { BucketCounts, type CellBuckets } from '../count-buckets.ts';
-import { findHome } from '../find-home.ts';
+import { homeOf, movesTo } from '../find-home.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { FleetHolder } from '../fleet/holder.ts';
 import type { Network } from '../origin-pool.ts';
@@ -315,14 +315,12 @@ export class Monitor {
 
   /** The home of a tenant of the fleet in force; null: nobody can tell whether it was moved from there. */
   homeOf(tenant: string): string | null {
-    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
-    return 'refusal' in found ? null : found.home;
+    return homeOf(this.#fleets.active.placement.locate(tenant), this);
   }
 
   /** Whether the tenant is at a home from which it is to be cut over to this one. */
   movesTo(tenant: string, to: string): boolean {
-    const found = findHome(this.#fleets.active.placement.locate(tenant), this);
-    return 'movingTo' in found && found.movingTo === to;
+    return movesTo(this.#fleets.active.placement.locate(tenant), to, this);
   }
 
   /** The records of all homes that something was moved from, of some that have left the fleet as well. */

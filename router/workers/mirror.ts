@@ -1,5 +1,5 @@
 // Health as a worker's requests ask it, answered from what the primary told, and what they meet, told to it: none of them waits.
-import { findHome } from '../find-home.ts';
+import { homeOf, movesTo } from '../find-home.ts';
 import type { OpinionState } from '../health/cells/opinion.ts';
 import type { AnswerOutcome } from '../health/cells/watched-cell.ts';
 import type { QuarantineList } from '../health/quarantine-list.ts';
@@ -108,13 +108,11 @@ export class Mirror implements RequestHealth {
   }
 
   homeOf(tenant: string): string | null {
-    const found = findHome(this.#told.active.placement.locate(tenant), this);
-    return 'refusal' in found ? null : found.home;
+    return homeOf(this.#told.active.placement.locate(tenant), this);
   }
 
   movesTo(tenant: string, to: string): boolean {
-    const found = findHome(this.#told.active.placement.locate(tenant), this);
-    return 'movingTo' in found && found.movingTo === to;
+    return movesTo(this.#told.active.placement.locate(tenant), to, this);
   }
 
   observeNoConnection(cell: string, reason: string): void {
