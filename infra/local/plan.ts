@@ -1,9 +1,9 @@
 // What a local fleet is made of, before anything runs: cells, zones, the fleet file, and each process's environment.
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { requestJson } from '../http-json.ts';
 import type { ChildSpec } from './child.ts';
+import { PRELOAD, ROUTER_ARGS, ROUTER_ENV } from './router-process.ts';
 
 const ZONES = 3;
 const ROOT = join(import.meta.dirname, '../..');
@@ -50,9 +50,6 @@ export function inheritedEnv(env: NodeJS.ProcessEnv): Record<string, string> {
   return passed;
 }
 
-/** As `npm run` starts them: what was compiled once is not compiled again. */
-const PRELOAD = ['--import', pathToFileURL(join(ROOT, 'node-version.mjs')).href];
-
 /** How to run a cell. Its data is kept in `folder`, for as long as the fleet lives. `pair`: see `planPairs`. */
 export function cellSpec(
   cell: CellPlan,
@@ -86,10 +83,10 @@ export function routerSpec(
     name: router.id,
     kind: 'router',
     command: process.execPath,
-    args: [...PRELOAD, join(ROOT, 'router/main.ts')],
+    args: [...ROUTER_ARGS],
     env: {
       DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS),
-      MALLOC_ARENA_MAX: '1',
+      ...ROUTER_ENV,
       ...env,
       HOST: '127.0.0.1',
       PORT: String(router.port),

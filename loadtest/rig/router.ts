@@ -1,5 +1,6 @@
 // A real router as a process of the run, and what it tells: its log lines and its admin port.
 import { request } from 'undici';
+import { ROUTER_ARGS, ROUTER_ENV } from '../../infra/local/router-process.ts';
 import { startChild, type Child } from './child.ts';
 import { until } from './until.ts';
 
@@ -29,7 +30,7 @@ const TOKEN = 'a-token-of-this-run';
 /** Starts a router on ports of the kernel's choice and waits until it is ready. `env` beats the defaults. */
 export async function startRouter(id: string, env: Record<string, string>): Promise<RunningRouter> {
   const logs: LogLine[] = [];
-  const child = startChild(process.execPath, ['--import', './node-version.mjs', 'router/main.ts'], {
+  const child = startChild(process.execPath, ROUTER_ARGS, {
     env: {
       HOST: '127.0.0.1',
       PORT: '0',
@@ -37,8 +38,7 @@ export async function startRouter(id: string, env: Record<string, string>): Prom
       ADMIN_TOKEN: `operator:${TOKEN}`,
       ACCESS_LOG: 'off',
       ROUTER_ID: id,
-      // As `npm run router` has it.
-      MALLOC_ARENA_MAX: '1',
+      ...ROUTER_ENV,
       ...env,
     },
     onLine: (line) => logs.push(JSON.parse(line) as LogLine),

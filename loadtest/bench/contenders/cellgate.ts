@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { anyFree } from '../../../infra/local/ports.ts';
+import { ROUTER_ARGS, ROUTER_ENV } from '../../../infra/local/router-process.ts';
 import { until } from '../../rig/until.ts';
 import type { Cell } from './cells.ts';
 import { launch, type Running, type Setup } from './launch.ts';
@@ -32,9 +33,9 @@ export async function startCellgate(setup: Setup, options: CellgateOptions): Pro
     label,
     port,
     command: process.execPath,
-    args: ['--import', './node-version.mjs', 'router/main.ts'],
+    args: [...ROUTER_ARGS],
     env: {
-      MALLOC_ARENA_MAX: '1',
+      ...ROUTER_ENV,
       HOST: '127.0.0.1',
       PORT: String(port),
       ADMIN_PORT: String(adminPort),
