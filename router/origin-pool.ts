@@ -47,20 +47,10 @@ export class OriginPool {
     this.#current = this.#open();
   }
 
-  /** No request will come: finishes what it carries. */
-  retire(): void {
-    this.#forget();
-    this.#retire(this.#current);
-  }
-
   /** Cuts whatever is under way. */
   async destroy(): Promise<void> {
-    this.#forget();
-    await Promise.all([this.#current, ...this.#retired].map((pool) => pool.destroy()));
-  }
-
-  #forget(): void {
     for (const unfollow of this.#unfollow) unfollow();
+    await Promise.all([this.#current, ...this.#retired].map((pool) => pool.destroy()));
   }
 
   #retire(pool: Pool): void {

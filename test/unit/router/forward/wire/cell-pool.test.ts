@@ -174,7 +174,8 @@ test('a fresh connection carries a single request', async () => {
   expect([fresh.closed, pool.take() === free]).toEqual([true, true]);
 });
 
-test('after a renewal requests get connections of their own, and what is under way is finished', async () => {
+/** A pool with a connection that is free, and one whose answer has come by half: `a` of `ab`. */
+async function halfBusy() {
   const cell = await startSaying(answerOf('free'), ({ socket }) =>
     socket.write(`${OK}Content-Length: 2\r\n\r\na`),
   );
@@ -183,6 +184,11 @@ test('after a renewal requests get connections of their own, and what is under w
   const { connection: free } = await askOnce(pool);
   const outcome = ask(busy);
   await until('it has begun', () => outcome.head);
+  return { cell, pool, busy, free, outcome };
+}
+
+test('after a renewal requests get connections of their own, and what is under way is finished', async () => {
+  const { cell, pool, busy, free, outcome } = await halfBusy();
   pool.renew();
   expect([free.closed, busy.closed, [free, busy].includes(pool.take())]).toEqual([true, false, false]);
   for (const { socket } of cell.peers) socket.write('b');
@@ -204,14 +210,7 @@ test('a connection that was answered in the turn of a renewal is not used', asyn
 });
 
 test('a retired pool finishes what it carries, and tells when that is done', async () => {
-  const cell = await startSaying(answerOf('free'), ({ socket }) =>
-    socket.write(`${OK}Content-Length: 2\r\n\r\na`),
-  );
-  const pool = poolTo(cell.port);
-  const busy = pool.take();
-  const { connection: free } = await askOnce(pool);
-  const outcome = ask(busy);
-  await until('it has begun', () => outcome.head);
+  const { cell, pool, free, outcome } = await halfBusy();
   let done = 0;
   pool.retire(() => (done += 1));
   await until('the free one is closed', () => free.closed);
