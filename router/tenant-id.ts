@@ -37,7 +37,7 @@ export function decodeHeaderValue(latin1: string): string | null {
   }
 }
 
-/** Text as a header value: the UTF-8 bytes in the Latin-1 form that Node and undici write byte for byte. */
+/** Text as a header value: the UTF-8 bytes in the Latin-1 form that is written byte for byte. */
 export function encodeHeaderValue(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }

@@ -92,8 +92,8 @@ export type Passage = {
 
 /**
  * The fields for the cell, each with its line end: the client's own in their order, then ours. The client's hop-by-hop
- * fields go first, so that a `Connection: x-tenant-id` can not take away what the router adds. As one string: measured, a
- * list of names and values that is joined afterwards took 1 µs more.
+ * fields go first, so that a `Connection: x-tenant-id` can not take away what the router adds. As one string: it is
+ * written as one.
  */
 export function requestFields(passage: Passage): string {
   const { head, tenant, choice } = passage;

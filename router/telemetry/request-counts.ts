@@ -20,7 +20,7 @@ type Answers = {
 type Sample = { labels: Record<string, string | number>; value: number; metricName?: string };
 
 /**
- * Measured, the registry's own counters took 1 µs and 600 bytes of every request, for the label objects that they are
+ * Measured, the registry's own counters made a twentieth of what a request allocates: the label objects that they are
  * asked by.
  */
 export class RequestCounts {

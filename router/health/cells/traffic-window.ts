@@ -83,8 +83,8 @@ export class TrafficWindow {
   }
 
   /**
-   * Null: it had no marked answer yet. Nearly no tenant has one, and most windows none at all: measured, an entry for each
-   * tenant was a tenth of what a request costs with a million of them.
+   * Null: it had no marked answer yet. Nearly no tenant has one, and most windows none at all: an entry for each tenant,
+   * made anew in each window, would grow with the tenants.
    */
   #countOf(tenant: string, marked: boolean): OfTenant | null {
     const known = this.#byTenant.size === 0 ? undefined : this.#byTenant.get(tenant);
